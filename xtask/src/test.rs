@@ -1,0 +1,49 @@
+//! `cargo xtask test`: every test there is.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::fuzz;
+use crate::step::{cargo, has_subcommand, run, step};
+
+pub(crate) fn all(root: &Path) -> Result<()> {
+    step("build the binary and the examples", || {
+        // The end-to-end tests start these from the target folder.
+        run(&mut cargo(
+            root,
+            ["build", "--workspace", "--all-features", "--bins"],
+        ))
+    })?;
+    step("tests of the workspace, end to end included", || {
+        if has_subcommand(root, "nextest") {
+            run(&mut cargo(
+                root,
+                ["nextest", "run", "--workspace", "--all-features"],
+            ))
+        } else {
+            eprintln!(
+                "    cargo-nextest is not installed: running the same tests with `cargo test`"
+            );
+            eprintln!("    (faster and clearer: cargo install cargo-nextest --locked)");
+            run(&mut cargo(
+                root,
+                [
+                    "test",
+                    "--workspace",
+                    "--all-features",
+                    "--lib",
+                    "--bins",
+                    "--tests",
+                ],
+            ))
+        }
+    })?;
+    step("examples in the documentation", || {
+        run(&mut cargo(
+            root,
+            ["test", "--workspace", "--all-features", "--doc"],
+        ))
+    })?;
+    step("fuzz corpora", || fuzz::replay(root))
+}
