@@ -1,1 +1,1 @@
-//! End-to-end tests live in `tests/it`; this library is empty.
+//! Nothing: the end-to-end tests are in `tests/it`, and a package needs a target.

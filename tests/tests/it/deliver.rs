@@ -1,0 +1,256 @@
+//! What is acknowledged arrives: again when it fails, elsewhere when one step is dead, and never where it must not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+
+use crate::support::{
+    Answer, FLOW_SECRET, Gateway, Receiver, Request, Setup, id, native, refused_address, signed_by,
+    wait_for,
+};
+
+#[test]
+fn a_receiver_that_fails_twice_gets_attempts_one_two_three() {
+    let receiver = Receiver::failing(2, 500);
+    let gateway = Setup::new()
+        .flow("orders", &step("only", &receiver.url("/in")))
+        .start();
+
+    let id = gateway.accepted("orders", b"again");
+
+    let received = receiver.wait_for(3);
+    let attempts: Vec<_> = received
+        .iter()
+        .map(|one| one.header("countersign-attempt").unwrap())
+        .collect();
+    assert_eq!(attempts, ["1", "2", "3"]);
+    assert!(
+        received
+            .iter()
+            .all(|one| one.header("countersign-event") == Some(&id))
+    );
+    assert!(received.iter().all(|one| one.body == b"again"));
+    let event = settled(&gateway, &id, "delivered");
+    assert_eq!(statuses(&event), [500, 500, 200], "{event}");
+}
+
+#[test]
+fn a_delivery_that_never_succeeds_ends_visibly_dead() {
+    let receiver = Receiver::failing(usize::MAX, 503);
+    let gateway = Setup::new()
+        .delivery("retry_delay = \"20ms\"\nmax_retries = 2")
+        .flow("orders", &step("only", &receiver.url("/in")))
+        .start();
+
+    let id = gateway.accepted("orders", b"never");
+
+    let event = settled(&gateway, &id, "dead");
+    assert_eq!(
+        statuses(&event),
+        [503, 503, 503],
+        "the first try and two more: {event}"
+    );
+    assert_eq!(receiver.received().len(), 3);
+}
+
+#[test]
+fn a_dead_step_slows_no_other() {
+    let stalled = Receiver::answering(|_, _| Answer::Stall);
+    let alive = Receiver::start();
+    let steps = format!(
+        "steps = [{{ name = \"refused\", url = \"http://{}/\" }}, {{ name = \"stalled\", url = \"{}\" }}, \
+         {{ name = \"alive\", url = \"{}\" }}]",
+        refused_address(),
+        stalled.url("/in"),
+        alive.url("/in"),
+    );
+    let gateway = Setup::new().flow("orders", &steps).start();
+
+    for number in 0..100 {
+        gateway.accepted("orders", format!("{number}").as_bytes());
+    }
+
+    assert_eq!(alive.wait_for(100).len(), 100);
+}
+
+#[test]
+fn a_redirect_is_a_failure_and_is_not_followed() {
+    let elsewhere = Receiver::start();
+    let location: &'static str = format!("Location: {}", elsewhere.url("/moved")).leak();
+    let receiver = Receiver::answering(move |number, _| {
+        if number == 1 {
+            Answer::With(307, vec![location], Vec::new())
+        } else {
+            Answer::status(200)
+        }
+    });
+    let gateway = Setup::new()
+        .flow("orders", &step("only", &receiver.url("/in")))
+        .start();
+
+    let id = gateway.accepted("orders", b"moved");
+
+    let event = settled(&gateway, &id, "delivered");
+    assert_eq!(statuses(&event), [307, 200], "{event}");
+    assert!(elsewhere.received().is_empty());
+}
+
+#[test]
+fn a_receiver_that_stalls_is_given_up_on_and_tried_again() {
+    let receiver = Receiver::answering(|number, _| {
+        if number == 1 {
+            Answer::Stall
+        } else {
+            Answer::status(200)
+        }
+    });
+    let gateway = Setup::new()
+        .delivery("retry_delay = \"50ms\"\nmax_retries = 3\ntimeout = \"300ms\"")
+        .flow("orders", &step("only", &receiver.url("/in")))
+        .start();
+
+    let id = gateway.accepted("orders", b"slow");
+
+    let event = settled(&gateway, &id, "delivered");
+    assert_eq!(attempts(&event).len(), 2, "{event}");
+}
+
+#[test]
+fn what_waits_is_delivered_after_a_restart() {
+    let healthy = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&healthy);
+    let receiver = Receiver::answering(move |_, _| {
+        Answer::status(if seen.load(Ordering::SeqCst) {
+            200
+        } else {
+            500
+        })
+    });
+    let setup = Setup::new().flow("orders", &step("only", &receiver.url("/in")));
+    let mut gateway = setup.start();
+    let id = gateway.accepted("orders", b"patience");
+    receiver.wait_for(1);
+
+    gateway.stop();
+    healthy.store(true, Ordering::SeqCst);
+    let gateway = setup.start();
+
+    let event = settled(&gateway, &id, "delivered");
+    let received = receiver.received();
+    let numbers: Vec<u32> = received
+        .iter()
+        .map(|one| one.header("countersign-attempt").unwrap().parse().unwrap())
+        .collect();
+    assert!(
+        numbers.windows(2).all(|pair| pair[0] < pair[1]),
+        "attempts go on counting: {numbers:?}, {event}"
+    );
+}
+
+#[test]
+fn the_answer_of_the_step_is_kept_for_the_operator_and_bounded() {
+    let receiver = Receiver::answering(|number, _| {
+        if number == 1 {
+            Answer::With(500, vec!["X-Why: because"], vec![b'x'; 100_000])
+        } else {
+            Answer::status(200)
+        }
+    });
+    let gateway = Setup::new()
+        .flow("orders", &step("only", &receiver.url("/in")))
+        .start();
+
+    let id = gateway.accepted("orders", b"long answer");
+
+    let event = settled(&gateway, &id, "delivered");
+    let first = &attempts(&event)[0];
+    let text = first.to_string();
+    assert!(text.contains("xxxx"), "{first}");
+    assert!(text.len() < 32_000, "kept {} bytes", text.len());
+}
+
+#[test]
+fn a_signed_get_is_delivered_signed_over_the_steps_own_url() {
+    let receiver = Receiver::start();
+    let secret = "the-secret-between-us-and-the-step";
+    let gateway = Setup::new()
+        .flow(
+            "links",
+            &format!(
+                "methods = [\"GET\"]\nsteps = [{{ name = \"only\", url = \"{}\", secret = \"{secret}\" }}]",
+                receiver.url("/in")
+            ),
+        )
+        .start();
+    let target = "/hooks/links?x=1";
+
+    let reply = Request::get(target)
+        .header(
+            "X-Webhook-Signature",
+            native(
+                FLOW_SECRET,
+                format!("https://hooks.example.com{target}").as_bytes(),
+            ),
+        )
+        .send(gateway.ingress);
+
+    id(&reply);
+    let delivered = receiver.wait_for(1).remove(0);
+    assert_eq!(delivered.target, "/in?x=1");
+    assert!(signed_by(
+        secret,
+        receiver.url("/in?x=1").as_bytes(),
+        delivered.header("x-webhook-signature")
+    ));
+}
+
+#[test]
+fn an_address_that_hands_out_credentials_is_never_connected_to() {
+    let gateway = Setup::new()
+        .delivery("retry_delay = \"20ms\"\nmax_retries = 1")
+        .flow(
+            "orders",
+            &step("metadata", "http://169.254.169.254/latest/meta-data/"),
+        )
+        .start();
+
+    let id = gateway.accepted("orders", b"nosy");
+
+    let event = settled(&gateway, &id, "dead");
+    assert!(
+        attempts(&event)
+            .iter()
+            .all(|attempt| attempt["status"].is_null()),
+        "{event}"
+    );
+    assert!(
+        event.to_string().contains("address"),
+        "the operator is told why: {event}"
+    );
+}
+
+fn step(name: &str, url: &str) -> String {
+    format!("steps = [{{ name = \"{name}\", url = \"{url}\" }}]")
+}
+
+/// Waits until the event's only delivery is in `state`.
+fn settled(gateway: &Gateway, id: &str, state: &str) -> Value {
+    wait_for(&format!("the delivery to be {state}"), || {
+        let event = gateway.event(id);
+        (event["deliveries"][0]["state"] == state).then_some(event)
+    })
+}
+
+fn attempts(event: &Value) -> &Vec<Value> {
+    event["deliveries"][0]["attempts"]
+        .as_array()
+        .unwrap_or_else(|| panic!("no attempts in {event}"))
+}
+
+fn statuses(event: &Value) -> Vec<u64> {
+    attempts(event)
+        .iter()
+        .filter_map(|attempt| attempt["status"].as_u64())
+        .collect()
+}

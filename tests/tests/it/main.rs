@@ -1,0 +1,14 @@
+//! Drives the real binary from outside: sockets, signals, files.
+
+mod accept;
+mod cli;
+mod config;
+mod crash;
+mod deliver;
+mod events;
+mod examples;
+mod forward;
+mod refuse;
+mod shutdown;
+mod store;
+mod support;

@@ -1,0 +1,205 @@
+//! The real binary, serving on ports of its own.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::sync::Arc;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::http::{Reply, Request};
+use super::process::Process;
+use super::{binary, native, wait_for};
+
+/// The bearer token of the admin listener.
+pub(crate) const ADMIN_TOKEN: &str = "end-to-end-admin-token";
+/// The secret of the flow that [`Setup::flow`] writes.
+pub(crate) const FLOW_SECRET: &str = "end-to-end-secret-of-a-good-length";
+
+/// A configuration in a folder of its own, which lives as long as anybody uses it.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    folder: Arc<TempDir>,
+    ingress: String,
+    delivery: String,
+    flows: String,
+}
+
+/// A gateway that is ready; killed when dropped.
+pub(crate) struct Gateway {
+    process: Process,
+    pub(crate) ingress: SocketAddr,
+    pub(crate) admin: SocketAddr,
+}
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: Arc::new(tempfile::tempdir().expect("a temporary folder")),
+            ingress: String::new(),
+            delivery: "retry_delay = \"100ms\"\nmax_retries = 20\n".to_owned(),
+            flows: String::new(),
+        }
+    }
+
+    /// More lines for the `[ingress]` table.
+    pub(crate) fn ingress(mut self, lines: &str) -> Self {
+        self.ingress.push_str(lines);
+        self.ingress.push('\n');
+        self
+    }
+
+    /// Other lines for the `[delivery]` table.
+    pub(crate) fn delivery(mut self, lines: &str) -> Self {
+        self.delivery = format!("{lines}\n");
+        self
+    }
+
+    /// A flow with the native signature and [`FLOW_SECRET`]; `more` says the rest, such as its steps.
+    pub(crate) fn flow(self, id: &str, more: &str) -> Self {
+        self.table(&format!(
+            "[[flows]]\nid = \"{id}\"\nauth = {{ mode = \"signature\", scheme = \"designer-cloud\", \
+             keys = [{{ id = \"first\", secret = \"{FLOW_SECRET}\" }}] }}\n{more}\n"
+        ))
+    }
+
+    /// A table as it is.
+    pub(crate) fn table(mut self, text: &str) -> Self {
+        self.flows.push_str(text);
+        self
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder().join("countersign.db")
+    }
+
+    /// Writes the configuration and returns where.
+    pub(crate) fn write(&self) -> PathBuf {
+        let token = hex::encode(Sha256::digest(ADMIN_TOKEN));
+        let text = format!(
+            "[ingress]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://hooks.example.com\"\n{}\n\
+             [admin]\nlisten = \"127.0.0.1:0\"\n\
+             tokens = [{{ name = \"ops\", sha256 = \"{token}\", organization = \"default\" }}]\n\n\
+             [store]\nurl = \"sqlite:{}\"\n\n[delivery]\n{}\n{}",
+            self.ingress,
+            self.store().display(),
+            self.delivery,
+            self.flows,
+        );
+        let path = self.folder().join("countersign.toml");
+        fs::write(&path, text).expect("a configuration file");
+        path
+    }
+
+    /// Starts the binary without waiting for anything.
+    pub(crate) fn spawn(&self) -> Process {
+        let mut command = Command::new(binary());
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(self.write())
+            .current_dir(self.folder());
+        Process::start(&mut command)
+    }
+
+    /// Starts the binary and waits until it is ready.
+    pub(crate) fn start(&self) -> Gateway {
+        let process = self.spawn();
+        let ingress = process.line("where the ingress listens", |line| {
+            listening(line, "ingress")
+        });
+        let admin = process.line("where the admin listener is", |line| {
+            listening(line, "admin")
+        });
+        let gateway = Gateway {
+            process,
+            ingress,
+            admin,
+        };
+        wait_until_ready(admin);
+        gateway
+    }
+}
+
+impl Gateway {
+    /// Posts `body` to `/hooks/{flow}` with a good signature.
+    pub(crate) fn post(&self, flow: &str, body: &[u8]) -> Reply {
+        signed(flow, body).send(self.ingress)
+    }
+
+    /// Posts `body` and returns the id it was acknowledged with.
+    pub(crate) fn accepted(&self, flow: &str, body: &[u8]) -> String {
+        id(&self.post(flow, body))
+    }
+
+    /// Asks the admin listener with the token.
+    pub(crate) fn admin(&self, target: &str) -> Reply {
+        ask(self.admin, target)
+    }
+
+    /// The event with `id`, its deliveries and attempts.
+    pub(crate) fn event(&self, id: &str) -> Value {
+        let reply = self.admin(&format!("/events/{id}"));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()
+    }
+
+    pub(crate) fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        self.process.signal("TERM");
+        self.process.ended()
+    }
+}
+
+/// Asks the admin listener at `admin` with the token.
+pub(crate) fn ask(admin: SocketAddr, target: &str) -> Reply {
+    Request::get(target)
+        .host("localhost")
+        .header("Authorization", format!("Bearer {ADMIN_TOKEN}"))
+        .send(admin)
+}
+
+pub(crate) fn wait_until_ready(admin: SocketAddr) {
+    wait_for("/readyz to say 200", || {
+        Request::get("/readyz")
+            .host("localhost")
+            .try_send(admin)
+            .ok()
+            .filter(|reply| reply.status == 200)
+    });
+}
+
+/// A request to `/hooks/{flow}` with a good signature over `body`.
+pub(crate) fn signed(flow: &str, body: &[u8]) -> Request {
+    Request::post(&format!("/hooks/{flow}"))
+        .header("X-Webhook-Signature", native(FLOW_SECRET, body))
+        .body(body)
+}
+
+/// The id in an acknowledgement.
+pub(crate) fn id(reply: &Reply) -> String {
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    reply.json()["id"]
+        .as_str()
+        .expect("an acknowledgement has an id")
+        .to_owned()
+}
+
+/// The address in a log line that says `listener` listens.
+pub(crate) fn listening(line: &str, listener: &str) -> Option<SocketAddr> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let fields = line.get("fields").unwrap_or(&line);
+    (fields["listener"] == listener).then_some(())?;
+    fields["address"].as_str()?.parse().ok()
+}
