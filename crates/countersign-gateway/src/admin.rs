@@ -1,0 +1,78 @@
+//! The admin listener: is the gateway well, and what became of each event?
+//!
+//! Health is open to anybody who reaches the listener. Everything else needs a token, sees one
+//! organization only, and answers to no name but our own, so that a web page cannot reach it by renaming
+//! itself (DNS rebinding). Nothing here changes anything, and there is no CORS.
+
+mod error;
+mod events;
+mod health;
+mod redact;
+mod token;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get};
+use countersign_queue::Queue;
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use tokio_util::sync::CancellationToken;
+
+use crate::live::Current;
+use error::Problem;
+
+/// What the admin listener looks at.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// Whose tokens count.
+    pub(crate) current: Current,
+    /// Where the events are.
+    pub(crate) queue: Queue,
+    /// Given when the gateway has begun to stop.
+    pub(crate) stopping: CancellationToken,
+}
+
+/// Every route of the admin listener.
+pub(crate) fn router(state: State) -> Router {
+    let mut router = Router::new();
+    for (path, route) in routes() {
+        router = router.route(path, route);
+    }
+    router
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .fallback(|| async {
+            Problem::not_found("there is nothing here; docs/openapi.json lists what there is")
+        })
+        .layer(middleware::from_fn(harden))
+        .with_state(Arc::new(state))
+}
+
+/// The paths as `docs/openapi.json` has them.
+fn routes() -> [(&'static str, MethodRouter<Arc<State>>); 4] {
+    [
+        ("/events", get(events::list)),
+        ("/events/{id}", get(events::show)),
+        ("/livez", get(health::live)),
+        ("/readyz", get(health::ready)),
+    ]
+}
+
+/// What is true of every answer: nobody guesses its type, keeps it or frames it.
+async fn harden(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    );
+    response
+}
+
+#[cfg(test)]
+mod tests;

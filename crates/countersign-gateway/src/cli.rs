@@ -1,0 +1,188 @@
+//! The command line: what can be asked for, and how it ends.
+//!
+//! Exit status: 0 it went well; 1 the answer is no, or a check failed; 2 the command or a file it was
+//! given is wrong.
+
+mod client;
+mod config;
+mod demo;
+mod events;
+mod input;
+mod keys;
+mod message;
+
+mod out;
+mod send;
+mod serve;
+mod shell;
+mod sign;
+mod table;
+mod vectors;
+mod verify;
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ConfigError;
+use crate::log::LogError;
+use out::Out;
+
+/// Lets genuine webhooks in and loses none of them.
+#[derive(Parser)]
+#[command(
+    name = "countersign",
+    version,
+    about,
+    long_about = LONG,
+    after_help = EXAMPLES,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    propagate_version = true,
+    subcommand_required = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Config(config::Args),
+    Sign(sign::Args),
+    Send(send::Args),
+    Verify(verify::Args),
+    Events(events::Args),
+    Demo(demo::Args),
+}
+
+/// Runs the program with the process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    let mut out = Out::stdout();
+    match run(&command, &mut out) {
+        Ok(status) => status,
+        Err(error) => {
+            complain(&error);
+            status_of(&error)
+        }
+    }
+}
+
+fn run(command: &Command, out: &mut Out) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(args) => serve::run(args),
+        Command::Config(args) => config::run(args),
+        Command::Sign(args) => sign::run(args, out),
+        Command::Send(args) => send::run(args, out),
+        Command::Verify(args) => verify::run(args, out),
+        Command::Events(args) => events::run(args, out),
+        Command::Demo(args) => demo::run(args, out),
+    }
+}
+
+/// The command cannot be carried out as it was written; the text says what to write.
+#[derive(Debug)]
+struct Usage(String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+fn usage(text: impl Into<String>) -> anyhow::Error {
+    Usage(text.into()).into()
+}
+
+fn complain(error: &anyhow::Error) {
+    let mut causes = error.chain();
+    if let Some(first) = causes.next() {
+        eprintln!("error: {first}");
+    }
+    for cause in causes {
+        eprintln!("  because: {cause}");
+    }
+}
+
+fn status_of(error: &anyhow::Error) -> ExitCode {
+    let wrong_input = error.is::<Usage>() || error.is::<ConfigError>() || error.is::<LogError>();
+    ExitCode::from(if wrong_input { 2 } else { 1 })
+}
+
+/// The status for "no".
+const NO: u8 = 1;
+
+const LONG: &str = "\
+Lets genuine webhooks in and loses none of them.
+
+Countersign checks the signature of every webhook, stores the genuine ones durably before it answers, \
+and delivers each to the steps of its flow, again and again until it arrives. It can also stand in \
+front of a receiver as a reverse proxy that passes genuine requests on.";
+
+const EXAMPLES: &str = "\
+Examples:
+  See it work, with a receiver beside it:
+    countersign demo
+
+  Write a configuration, check it, run it:
+    countersign config default > countersign.toml
+    countersign config check
+    countersign serve
+
+  Send yourself a signed webhook:
+    ORDERS_SECRET=… countersign send --secret-env ORDERS_SECRET --data '{\"order\":7}' http://localhost:8080/hooks/orders
+
+  Ask why a captured request was refused:
+    countersign verify --secret-env ORDERS_SECRET request.http
+
+Exit status: 0 it went well, 1 the answer is no, 2 the command or a file is wrong.";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_teaches_by_example() {
+        for command in Cli::command().get_subcommands() {
+            let own = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let nested = command.get_subcommands().next().is_some();
+
+            assert!(
+                own.contains("countersign") || nested || command.get_name() == "serve",
+                "{}",
+                command.get_name()
+            );
+        }
+    }
+
+    #[test]
+    fn a_usage_error_ends_with_two_and_others_with_one() {
+        let wrong = usage("no such file").context("reading");
+        let failed = anyhow::anyhow!("connection refused");
+
+        assert_eq!(
+            format!("{:?}", status_of(&wrong)),
+            format!("{:?}", ExitCode::from(2))
+        );
+        assert_eq!(
+            format!("{:?}", status_of(&failed)),
+            format!("{:?}", ExitCode::from(1))
+        );
+    }
+}

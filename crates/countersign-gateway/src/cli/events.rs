@@ -1,0 +1,186 @@
+//! `countersign events`: what came in and what became of it, asked of a running gateway.
+
+pub(super) mod api;
+mod show;
+
+use std::env;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use http::StatusCode;
+use url::form_urlencoded::Serializer;
+
+use super::out::Out;
+use super::{NO, client, input, usage};
+use crate::moment;
+use api::{Admin, event_path, ok, read};
+use show::{list, show};
+
+/// List the events of a running gateway, or show one with its deliveries and attempts.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The event to show [default: list the newest].
+    id: Option<String>,
+
+    /// The gateway's admin listener.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "COUNTERSIGN_ADMIN",
+        default_value = "http://127.0.0.1:8081"
+    )]
+    admin: String,
+
+    /// The environment variable that holds the admin token.
+    #[arg(
+        long,
+        value_name = "VARIABLE",
+        default_value = "COUNTERSIGN_TOKEN",
+        conflicts_with = "token_file"
+    )]
+    token_env: String,
+
+    /// The file that holds the admin token.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    which: Which,
+
+    /// Print JSON, as the admin API gives it.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which events to list.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[group(id = "which", multiple = true, conflicts_with = "id")]
+struct Which {
+    /// Only this flow's.
+    #[arg(long, value_name = "ID")]
+    flow: Option<String>,
+
+    /// Only those received since then: RFC 3339, UNIX seconds, or how long ago (15m, 2h, 7d).
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<SystemTime>,
+
+    /// Only those in this state.
+    #[arg(long, value_name = "STATE", value_parser = ["pending", "done", "dead"])]
+    state: Option<String>,
+
+    /// At most so many.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=500))]
+    limit: Option<u16>,
+
+    /// Only those before this event: the next page.
+    #[arg(long, value_name = "EVENT")]
+    before: Option<String>,
+}
+
+/// Runs `countersign events`.
+pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
+    let admin = Admin::new(&args.admin, &args.token()?)?;
+    let path = match &args.id {
+        Some(id) => event_path(id),
+        None => args.which.path(),
+    };
+    let answer = client::block_on(admin.get(&path))?;
+    if args.id.is_some() && answer.status == StatusCode::NOT_FOUND {
+        eprintln!("error: there is no such event, or no longer");
+        return Ok(ExitCode::from(NO));
+    }
+    let body = ok(&answer)?;
+    if args.json {
+        writeln!(out, "{}", String::from_utf8_lossy(body))?;
+    } else if args.id.is_some() {
+        show(&read(body)?, out)?;
+    } else {
+        list(&read(body)?, out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Args {
+    fn token(&self) -> anyhow::Result<String> {
+        if let Some(path) = &self.token_file {
+            let text = String::from_utf8(input::read(path)?)
+                .map_err(|_| usage(format!("{} holds no token", path.display())))?;
+            return Ok(text.trim_end().to_owned());
+        }
+        env::var(&self.token_env).map_err(|_| {
+            usage(format!(
+                "no admin token: put it into the environment variable `{}`, or give `--token-file FILE`",
+                self.token_env
+            ))
+        })
+    }
+}
+
+impl Which {
+    fn path(&self) -> String {
+        let mut query = Serializer::new(String::from("/events?"));
+        let since = self.since.map(moment::show);
+        let limit = self.limit.map(|limit| limit.to_string());
+        for (name, value) in [
+            ("flow", &self.flow),
+            ("since", &since),
+            ("state", &self.state),
+            ("limit", &limit),
+            ("before", &self.before),
+        ] {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        }
+        query.finish()
+    }
+}
+
+fn since(text: &str) -> Result<SystemTime, String> {
+    moment::parse_or_ago(text, SystemTime::now())
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  The newest events, then one of them with its attempts:
+    export COUNTERSIGN_TOKEN=…
+    countersign events
+    countersign events evt_…
+
+  What a flow got in the last hour and did not deliver yet, for a script:
+    countersign events --flow orders --since 1h --state pending --json";
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::client::Answer;
+    use super::*;
+
+    #[test]
+    fn the_question_is_encoded() {
+        let which = Which {
+            flow: Some("a&b".to_owned()),
+            limit: Some(5),
+            ..Which::default()
+        };
+
+        assert_eq!(which.path(), "/events?flow=a%26b&limit=5");
+        assert_eq!(event_path("a/b"), "/events/a%2Fb");
+    }
+
+    #[test]
+    fn a_refused_token_is_said_so() {
+        let answer = Answer {
+            status: StatusCode::UNAUTHORIZED,
+            headers: http::HeaderMap::new(),
+            body: Bytes::new(),
+            cut: false,
+        };
+
+        assert!(ok(&answer).unwrap_err().to_string().contains("token"));
+    }
+}

@@ -1,0 +1,211 @@
+//! The scheme and the secrets that a command works with.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use countersign::{Key, KeyId, Keyring, Scheme, Secret, Unit};
+
+use super::{Usage, input, usage};
+
+/// How the sender signs.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct SchemeArgs {
+    /// How the signature is laid out.
+    #[arg(long, value_name = "NAME", default_value = "designer-cloud", value_parser = schemes())]
+    pub(crate) scheme: String,
+
+    /// The unit of the signed timestamp, where the sender differs from the scheme.
+    #[arg(long, value_name = "UNIT")]
+    pub(crate) unit: Option<UnitName>,
+}
+
+/// What the sender signs with. Several secrets are a rotation: all sign, any verifies.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct KeyArgs {
+    /// The environment variable that holds the secret.
+    #[arg(long, value_name = "VARIABLE")]
+    pub(crate) secret_env: Vec<String>,
+
+    /// The file that holds the secret; one line end after it is not part of it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Vec<PathBuf>,
+
+    /// The secret itself. Other users of this machine can see it in the process list.
+    #[arg(long, value_name = "TEXT", value_parser = inline)]
+    pub(crate) secret: Vec<Secret>,
+
+    /// A name for the secret, shown in the answer; as many as there are secrets, in the order env, file, inline.
+    #[arg(long, value_name = "ID")]
+    pub(crate) key_id: Vec<String>,
+
+    /// Accept a secret of fewer than 16 bytes.
+    #[arg(long)]
+    pub(crate) allow_weak_secret: bool,
+}
+
+/// The units a timestamp can have.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum UnitName {
+    #[value(alias = "s")]
+    Seconds,
+    #[value(alias = "ms")]
+    Milliseconds,
+    Rfc3339,
+}
+
+impl SchemeArgs {
+    /// The scheme asked for.
+    pub(crate) fn scheme(&self) -> anyhow::Result<Scheme> {
+        let scheme = Scheme::preset(&self.scheme)
+            .ok_or_else(|| usage(format!("there is no scheme `{}`", self.scheme)))?;
+        match self.unit {
+            None => Ok(scheme),
+            Some(unit) => scheme
+                .with_timestamp_unit(unit.into())
+                .context(Usage("`--unit` does not fit the scheme".to_owned())),
+        }
+    }
+}
+
+impl KeyArgs {
+    /// The secrets asked for, as keys.
+    pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
+        let secrets = self.secrets()?;
+        if secrets.is_empty() {
+            return Err(usage(
+                "no secret: give `--secret-env VARIABLE` or `--secret-file FILE`",
+            ));
+        }
+        if !self.key_id.is_empty() && self.key_id.len() != secrets.len() {
+            return Err(usage(format!(
+                "{} `--key-id` for {} secrets: give one for each, or none",
+                self.key_id.len(),
+                secrets.len()
+            )));
+        }
+        let mut keys = Vec::with_capacity(secrets.len());
+        for (index, secret) in secrets.into_iter().enumerate() {
+            let named = self.key_id.get(index).cloned();
+            let id = named.unwrap_or_else(|| default_id(index));
+            let id = KeyId::parse(&id).context(Usage(format!("`{id}` cannot be a key id")))?;
+            let key = Key::new(id, secret);
+            keys.push(if self.allow_weak_secret {
+                key.allow_weak()
+            } else {
+                key
+            });
+        }
+        Keyring::new(keys).context(Usage("the secrets cannot be used".to_owned()))
+    }
+
+    fn secrets(&self) -> anyhow::Result<Vec<Secret>> {
+        let mut secrets = Vec::new();
+        for name in &self.secret_env {
+            let value = env::var_os(name)
+                .ok_or_else(|| usage(format!("the environment variable `{name}` is not set")))?;
+            secrets.push(Secret::new(value.into_encoded_bytes()));
+        }
+        for path in &self.secret_file {
+            secrets.push(Secret::from_file_text(input::read(path)?).0);
+        }
+        secrets.extend(self.secret.iter().cloned());
+        Ok(secrets)
+    }
+}
+
+impl From<UnitName> for Unit {
+    fn from(name: UnitName) -> Self {
+        match name {
+            UnitName::Milliseconds => Self::Milliseconds,
+            UnitName::Rfc3339 => Self::Rfc3339,
+            UnitName::Seconds => Self::Seconds,
+        }
+    }
+}
+
+/// Cryptographically random bytes, as hex.
+pub(crate) fn random_hex<const BYTES: usize>() -> anyhow::Result<String> {
+    let mut bytes = [0; BYTES];
+    rustls::crypto::aws_lc_rs::default_provider()
+        .secure_random
+        .fill(&mut bytes)
+        .map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
+    Ok(hex::encode(bytes))
+}
+
+fn default_id(index: usize) -> String {
+    match index {
+        0 => "default".to_owned(),
+        _ => format!("secret-{}", index + 1),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the form clap asks for")]
+fn inline(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text.as_bytes().to_vec()))
+}
+
+fn schemes() -> clap::builder::PossibleValuesParser {
+    let names: Vec<String> = Scheme::presets()
+        .map(|scheme| scheme.name().to_owned())
+        .collect();
+    names.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args() -> KeyArgs {
+        KeyArgs {
+            secret: vec![Secret::new(*b"0123456789abcdef")],
+            ..KeyArgs::default()
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        assert!(!format!("{:?}", args()).contains("0123456789abcdef"));
+    }
+
+    #[test]
+    fn no_secret_at_all_says_how_to_give_one() {
+        let error = KeyArgs::default().keyring().unwrap_err();
+
+        assert!(error.is::<Usage>());
+        assert!(error.to_string().contains("--secret-env"));
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_named() {
+        let args = KeyArgs {
+            secret_env: vec!["NO_SUCH_VARIABLE_HERE".to_owned()],
+            ..KeyArgs::default()
+        };
+
+        assert!(
+            args.keyring()
+                .unwrap_err()
+                .to_string()
+                .contains("NO_SUCH_VARIABLE_HERE")
+        );
+    }
+
+    #[test]
+    fn key_ids_are_as_many_as_secrets() {
+        let mut args = args();
+        args.key_id = vec!["a".to_owned(), "b".to_owned()];
+
+        assert!(args.keyring().unwrap_err().is::<Usage>());
+    }
+
+    #[test]
+    fn random_text_is_as_long_as_asked_and_new_each_time() {
+        let one = random_hex::<16>().unwrap();
+
+        assert_eq!(one.len(), 32);
+        assert_ne!(one, random_hex::<16>().unwrap());
+    }
+}

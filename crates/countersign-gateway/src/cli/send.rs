@@ -1,0 +1,140 @@
+//! `countersign send`: signs a request and sends it.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use http::{Request, Uri};
+
+use super::client::{self, Answer};
+use super::keys::{KeyArgs, SchemeArgs};
+use super::out::Out;
+use super::sign::{RequestArgs, public_url};
+use super::{NO, Usage, usage};
+
+/// Sign a request and send it; the status is 0 for an answer of 2xx.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Where to send it.
+    url: String,
+
+    #[command(flatten)]
+    scheme: SchemeArgs,
+
+    #[command(flatten)]
+    keys: KeyArgs,
+
+    #[command(flatten)]
+    request: RequestArgs,
+
+    /// The URL as the sender knows it, where a proxy makes it another one than the one to send to.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+
+    /// How long to wait for the answer, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+
+    /// Print the answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `countersign send`.
+pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
+    let request = request(args)?;
+    let timeout = Duration::from_secs(args.timeout);
+    let answer = client::block_on(client::exchange(request, LONGEST, timeout))?;
+    if args.json {
+        writeln!(out, "{}", json(&answer))?;
+    } else {
+        print(&answer, out)?;
+    }
+    Ok(if answer.status.is_success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NO)
+    })
+}
+
+fn request(args: &Args) -> anyhow::Result<Request<Bytes>> {
+    let body = args.request.body()?;
+    let public = args.public_url.as_deref().unwrap_or(&args.url);
+    let headers = args
+        .request
+        .signed(&args.scheme, &args.keys, Some(public), &body)?;
+    let (base, target) = public_url(&args.url)?;
+    let uri: Uri = format!("{base}{target}")
+        .parse()
+        .context(Usage(format!("`{}` is no URL", args.url)))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(usage(format!(
+            "`{}` begins neither with http:// nor with https://",
+            args.url
+        )));
+    }
+    let mut request = Request::new(Bytes::from(body));
+    *request.method_mut() = args.request.method.clone();
+    *request.uri_mut() = uri;
+    request.headers_mut().extend(headers);
+    Ok(request)
+}
+
+fn print(answer: &Answer, out: &mut Out) -> anyhow::Result<()> {
+    let status = answer.status;
+    if status.is_success() {
+        writeln!(out, "{}", out.good(status))?;
+    } else {
+        writeln!(out, "{}", out.bad(status))?;
+    }
+    for (name, value) in &answer.headers {
+        writeln!(out, "{name}: {}", String::from_utf8_lossy(value.as_bytes()))?;
+    }
+    if !answer.body.is_empty() {
+        writeln!(
+            out,
+            "\n{}",
+            String::from_utf8_lossy(&answer.body).trim_end()
+        )?;
+    }
+    if answer.cut {
+        writeln!(out, "[cut after {LONGEST} bytes]")?;
+    }
+    Ok(())
+}
+
+fn json(answer: &Answer) -> serde_json::Value {
+    let headers: Vec<_> = answer
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            [
+                name.as_str().into(),
+                String::from_utf8_lossy(value.as_bytes()),
+            ]
+        })
+        .collect();
+    serde_json::json!({
+        "status": answer.status.as_u16(),
+        "headers": headers,
+        "body": String::from_utf8_lossy(&answer.body),
+        "cut": answer.cut,
+    })
+}
+
+const LONGEST: usize = 64 << 10;
+
+const EXAMPLES: &str = "\
+Examples:
+  A genuine webhook to a local gateway:
+    countersign send --secret-env ORDERS_SECRET --data '{\"order\":7}' http://localhost:8080/hooks/orders
+
+  A GET to a gateway that stands behind a proxy, signed for the name that the sender knows:
+    countersign send --secret-env ORDERS_SECRET -X GET http://localhost:8080/hooks/orders \\
+      --public-url https://hooks.example.com/hooks/orders
+
+  One that is too old, to see it refused:
+    countersign send --secret-env ORDERS_SECRET --timestamp 1700000000 http://localhost:8080/hooks/orders";

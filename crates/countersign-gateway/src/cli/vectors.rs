@@ -1,0 +1,308 @@
+//! `countersign verify --vectors`: a file of requests whose verdict is known.
+//!
+//! A file is a JSON array; each entry has a family, its secrets, a request, the time of the check and the
+//! verdict to expect. Weak secrets are accepted here, since published examples have them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::slice;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use countersign::{
+    Key, KeyId, Keyring, PublicUrl, Rejection, Scheme, Secret, Signed, Unit, Verifier, Window,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde::{Deserialize, Deserializer};
+
+use super::NO;
+use super::message::split_url;
+use super::out::Out;
+
+/// One request and the verdict to expect.
+#[derive(Deserialize)]
+pub(crate) struct Vector {
+    provider: String,
+    name: String,
+    #[serde(default)]
+    secret: String,
+    #[serde(default)]
+    secrets: Vec<String>,
+    method: String,
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    headers: BTreeMap<String, Lines>,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    body_base64: Option<String>,
+    now: f64,
+    /// Left out: the scheme's own window; `null`: no check.
+    #[serde(default, deserialize_with = "written")]
+    tolerance_s: Option<Option<f64>>,
+    expect: Expect,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    params: Params,
+    #[serde(default = "yes")]
+    normative: bool,
+}
+
+/// A header's value, or its repeated lines.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Lines {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Expect {
+    Accept,
+    Reject,
+}
+
+/// What some families need besides; what this program does not know is for others.
+#[derive(Default, Deserialize)]
+struct Params {
+    timestamp_unit: Option<UnitText>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+enum UnitText {
+    #[serde(rename = "ms", alias = "milliseconds")]
+    Milliseconds,
+    #[serde(rename = "rfc3339")]
+    Rfc3339,
+    #[serde(rename = "s", alias = "seconds")]
+    Seconds,
+}
+
+/// How one vector ended.
+pub(crate) enum Outcome {
+    /// As expected.
+    Passed,
+    /// Not as expected, and it had to.
+    Failed(String),
+    /// Not as expected, where implementations disagree.
+    Noted(String),
+}
+
+impl Vector {
+    /// Reads a file of them.
+    pub(crate) fn list(text: &[u8]) -> Result<Vec<Self>, serde_json::Error> {
+        serde_json::from_slice(text)
+    }
+
+    /// The family it belongs to.
+    pub(crate) fn family(&self) -> &str {
+        &self.provider
+    }
+
+    /// Checks it.
+    pub(crate) fn run(&self) -> Outcome {
+        let seen = match self.verify() {
+            Ok(()) => Seen::Accepted,
+            Err(Refusal::Rejected(rejection)) => Seen::Rejected(rejection.reason().as_str().into()),
+            // No gateway would load it, or no request could carry it: refused all the same.
+            Err(Refusal::Unusable(why)) => Seen::Rejected(why.into()),
+            Err(Refusal::UnknownFamily) => Seen::Nothing,
+        };
+        let wrong = match (self.expect, seen) {
+            (Expect::Accept, Seen::Accepted) | (Expect::Reject, Seen::Rejected(_)) => {
+                return Outcome::Passed;
+            }
+            (Expect::Accept, Seen::Rejected(why)) => format!("expected accept, but: {why}"),
+            (Expect::Reject, Seen::Accepted) => "expected reject, but it was accepted".to_owned(),
+            (_, Seen::Nothing) => format!("unknown family `{}`", self.provider),
+        };
+        let why = if self.reason.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", self.reason)
+        };
+        let text = format!("{}/{}: {wrong}{why}", self.provider, self.name);
+        if self.normative {
+            Outcome::Failed(text)
+        } else {
+            Outcome::Noted(text)
+        }
+    }
+
+    fn verify(&self) -> Result<(), Refusal> {
+        let verifier = self.verifier()?;
+        let method = Method::from_bytes(self.method.as_bytes())
+            .map_err(|_| Refusal::unusable("no such method"))?;
+        let headers = self.headers()?;
+        let body = self.body()?;
+        let (base, target) = split_url(&self.url);
+        let now = Duration::try_from_secs_f64(self.now)
+            .ok()
+            .and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since))
+            .ok_or_else(|| Refusal::unusable("`now` is out of range"))?;
+        let signed = Signed {
+            method: &method,
+            url: PublicUrl { base, target },
+            headers: &headers,
+            body: &body,
+            now,
+        };
+        verifier
+            .verify(&signed)
+            .map(|_| ())
+            .map_err(Refusal::Rejected)
+    }
+
+    fn verifier(&self) -> Result<Verifier, Refusal> {
+        let scheme = self.scheme()?;
+        let verifier = Verifier::new(&scheme, &self.keyring()?).map_err(Refusal::unusable)?;
+        let window = match self.tolerance_s {
+            None => return Ok(verifier),
+            Some(_) if !scheme.signs_time() => return Ok(verifier),
+            Some(seconds) => seconds
+                .map(|s| Duration::try_from_secs_f64(s).map(Window::symmetric))
+                .transpose()
+                .map_err(|_| Refusal::unusable("`tolerance_s` is out of range"))?,
+        };
+        verifier.with_window(window).map_err(Refusal::unusable)
+    }
+
+    fn scheme(&self) -> Result<Scheme, Refusal> {
+        let name = match self.provider.as_str() {
+            "native" => "designer-cloud",
+            name => name,
+        };
+        let scheme = Scheme::preset(name).ok_or(Refusal::UnknownFamily)?;
+        match self.params.timestamp_unit {
+            None => Ok(scheme),
+            Some(unit) => scheme
+                .with_timestamp_unit(unit.into())
+                .map_err(Refusal::unusable),
+        }
+    }
+
+    fn keyring(&self) -> Result<Keyring, Refusal> {
+        let secrets = if self.secrets.is_empty() {
+            slice::from_ref(&self.secret)
+        } else {
+            &self.secrets
+        };
+        let mut keys = Vec::with_capacity(secrets.len());
+        for (index, secret) in secrets.iter().enumerate() {
+            let id = KeyId::parse(&format!("secret-{}", index + 1)).map_err(Refusal::unusable)?;
+            keys.push(Key::new(id, Secret::new(secret.as_bytes().to_vec())).allow_weak());
+        }
+        Keyring::new(keys).map_err(Refusal::unusable)
+    }
+
+    fn headers(&self) -> Result<HeaderMap, Refusal> {
+        let mut headers = HeaderMap::new();
+        for (name, lines) in &self.headers {
+            let lines = match lines {
+                Lines::One(line) => slice::from_ref(line),
+                Lines::Many(lines) => lines,
+            };
+            let name: HeaderName = name
+                .parse()
+                .map_err(|_| Refusal::unusable("no such header name"))?;
+            for line in lines {
+                // White space around a value is not part of it on the wire.
+                let value = HeaderValue::from_bytes(line.as_bytes().trim_ascii())
+                    .map_err(|_| Refusal::unusable("a value that no header can have"))?;
+                headers.append(name.clone(), value);
+            }
+        }
+        Ok(headers)
+    }
+
+    fn body(&self) -> Result<Cow<'_, [u8]>, Refusal> {
+        match (&self.body_base64, &self.body) {
+            (Some(text), _) => STANDARD
+                .decode(text)
+                .map(Cow::Owned)
+                .map_err(|_| Refusal::unusable("`body_base64` is not base64")),
+            (None, body) => Ok(body.as_deref().unwrap_or_default().as_bytes().into()),
+        }
+    }
+}
+
+/// Runs all of them; prints each failure and note, then `N passed, M failed`.
+pub(crate) fn run(vectors: &[Vector], out: &mut Out) -> io::Result<ExitCode> {
+    let (mut passed, mut failed) = (0_usize, 0_usize);
+    let mut unknown = BTreeMap::<&str, usize>::new();
+    for vector in vectors {
+        match vector.run() {
+            Outcome::Passed => passed += 1,
+            Outcome::Noted(text) => writeln!(out, "note: {text}; not binding")?,
+            Outcome::Failed(text) => {
+                failed += 1;
+                writeln!(out, "{}: {text}", out.bad("failed"))?;
+            }
+        }
+        if matches!(vector.scheme(), Err(Refusal::UnknownFamily)) {
+            *unknown.entry(&vector.provider).or_default() += 1;
+        }
+    }
+    if !unknown.is_empty() {
+        let names: Vec<_> = unknown
+            .iter()
+            .map(|(name, count)| format!("{name} ({count})"))
+            .collect();
+        writeln!(out, "unknown families: {}", names.join(", "))?;
+    }
+    writeln!(out, "{passed} passed, {failed} failed")?;
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NO)
+    })
+}
+
+enum Seen {
+    Accepted,
+    Rejected(Cow<'static, str>),
+    /// It could not be tried.
+    Nothing,
+}
+
+/// Why a vector was not accepted.
+enum Refusal {
+    Rejected(Rejection),
+    UnknownFamily,
+    Unusable(String),
+}
+
+impl Refusal {
+    #[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
+    fn unusable(why: impl ToString) -> Self {
+        Self::Unusable(why.to_string())
+    }
+}
+
+impl From<UnitText> for Unit {
+    fn from(text: UnitText) -> Self {
+        match text {
+            UnitText::Milliseconds => Self::Milliseconds,
+            UnitText::Rfc3339 => Self::Rfc3339,
+            UnitText::Seconds => Self::Seconds,
+        }
+    }
+}
+
+/// Tells a written `null` from a value that is left out.
+fn written<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<f64>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Points in time as people write and read them: on the command line and in the admin API.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Reads UNIX seconds (`1700000000`, `1700000000.25`) or RFC 3339 (`2026-11-21T12:00:00Z`).
+pub(crate) fn parse(text: &str) -> Result<SystemTime, String> {
+    if text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    {
+        return text
+            .parse()
+            .ok()
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since))
+            .filter(|moment| Timestamp::try_from(*moment).is_ok())
+            .ok_or_else(|| {
+                format!("`{text}` is too large: times are in UNIX seconds, not in milliseconds")
+            });
+    }
+    text.parse::<Timestamp>()
+        .map(SystemTime::from)
+        .map_err(|_| {
+            "write UNIX seconds (1700000000) or RFC 3339 (2026-11-21T12:00:00Z)".to_owned()
+        })
+}
+
+/// Reads what [`parse`] does, or how long ago (`90s`, `15m`, `2h`, `7d`).
+pub(crate) fn parse_or_ago(text: &str, now: SystemTime) -> Result<SystemTime, String> {
+    match span(text) {
+        Some(past) => now
+            .checked_sub(past)
+            .ok_or_else(|| format!("`{text}` reaches back before the clock began")),
+        None => parse(text).map_err(|e| format!("{e}, or how long ago (15m, 2h, 7d)")),
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds.
+pub(crate) fn show(moment: SystemTime) -> String {
+    Timestamp::try_from(moment).map_or_else(|_| "out of range".to_owned(), |t| format!("{t:.3}"))
+}
+
+/// How far a moment is from now, in words: `12 s ago`, `in 3 min`.
+pub(crate) fn distance(moment: SystemTime, now: SystemTime) -> String {
+    let (seconds, past) = match now.duration_since(moment) {
+        Ok(ago) => (ago.as_secs(), true),
+        Err(ahead) => (ahead.duration().as_secs(), false),
+    };
+    let words = match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    };
+    if past {
+        format!("{words} ago")
+    } else {
+        format!("in {words}")
+    }
+}
+
+/// Reads a length of time: `90s`, `15m`, `2h`, `7d`.
+pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
+    span(text).ok_or_else(|| format!("`{text}` is no length of time; write 90s, 15m, 2h or 7d"))
+}
+
+fn span(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let past = SignedDuration::from_secs(number.parse::<i64>().ok()?.checked_mul(seconds)?);
+    past.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: u64 = 1_700_000_000;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn seconds_and_rfc_3339_are_both_read() {
+        assert_eq!(parse("1700000000"), Ok(at(NOON)));
+        assert_eq!(
+            parse("1700000000.25"),
+            Ok(at(NOON) + Duration::from_millis(250))
+        );
+        assert_eq!(parse("2023-11-14T22:13:20Z"), Ok(at(NOON)));
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_the_two_forms() {
+        for text in [
+            "",
+            "yesterday",
+            "-5",
+            "1.2.3",
+            "1e9",
+            "99999999999999999999",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn how_long_ago_is_read() {
+        assert_eq!(parse_or_ago("2h", at(NOON)), Ok(at(NOON - 7_200)));
+        assert_eq!(parse_or_ago("1700000000", at(NOON)), Ok(at(NOON)));
+        assert!(parse_or_ago("2 fortnights", at(NOON)).is_err());
+        assert!(parse_or_ago("9999999999999999999d", at(NOON)).is_err());
+    }
+
+    #[test]
+    fn a_distance_is_readable() {
+        assert_eq!(distance(at(NOON - 12), at(NOON)), "12 s ago");
+        assert_eq!(distance(at(NOON + 600), at(NOON)), "in 10 min");
+        assert_eq!(distance(at(NOON - 400_000), at(NOON)), "4 days ago");
+    }
+
+    #[test]
+    fn a_time_is_shown_in_utc_with_milliseconds() {
+        assert_eq!(show(at(NOON)), "2023-11-14T22:13:20.000Z");
+    }
+}
