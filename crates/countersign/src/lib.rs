@@ -1,1 +1,51 @@
-//! countersign
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice
+    )
+)]
+
+mod auth;
+mod encoding;
+mod grammar;
+mod key;
+mod mac;
+mod message;
+mod plan;
+mod rejection;
+mod scheme;
+mod secret;
+mod signed;
+mod signer;
+mod timestamp;
+mod verified;
+mod verifier;
+mod window;
+
+#[doc(hidden)]
+pub mod fuzzing;
+
+pub use auth::{ApiKey, Auth, Basic};
+pub use key::{InvalidKeyId, Key, KeyError, KeyId, KeyProblem, Keyring};
+pub use rejection::{Hint, Reason, Rejection};
+pub use scheme::{Scheme, SchemeError};
+pub use secret::Secret;
+pub use signed::{PublicUrl, Signed};
+pub use signer::{SignError, Signer, ToSign};
+pub use timestamp::Unit;
+pub use verified::{FlowSalt, ReplayKey, Verified};
+pub use verifier::Verifier;
+pub use window::Window;
+
+/// How many keys a [`Keyring`] may hold.
+pub const MAX_KEYS: usize = 4;
+
+/// How many signatures of one request are tried; a request with more is refused.
+pub const MAX_SIGNATURES: usize = 8;
+
+/// The longest header value that is looked at, in bytes.
+pub const MAX_HEADER: usize = 4096;

@@ -1,0 +1,177 @@
+//! Signatures and keys as text.
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, PAD_INDIFFERENT, STANDARD, URL_SAFE_NO_PAD};
+
+/// How a signature is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Encoding {
+    /// Base64 with its padding.
+    Base64,
+    /// URL-safe base64 without padding.
+    Base64Url,
+    /// Hex digits in either case.
+    Hex,
+    /// Hex digits in lower case only.
+    HexLower,
+}
+
+impl Encoding {
+    /// Fills `out` from `text`, which must be the one canonical spelling of exactly that many bytes.
+    pub(crate) fn decode(self, text: &[u8], out: &mut [u8]) -> bool {
+        match self {
+            Self::Base64 => decode_base64(&STANDARD, text, out),
+            Self::Base64Url => decode_base64(&URL_SAFE_NO_PAD, text, out),
+            Self::Hex => decode_hex(text, out),
+            Self::HexLower => !text.iter().any(u8::is_ascii_uppercase) && decode_hex(text, out),
+        }
+    }
+
+    pub(crate) fn encode(self, bytes: &[u8]) -> String {
+        match self {
+            Self::Base64 => STANDARD.encode(bytes),
+            Self::Base64Url => URL_SAFE_NO_PAD.encode(bytes),
+            Self::Hex | Self::HexLower => hex::encode(bytes),
+        }
+    }
+}
+
+/// Fills `out` from exactly twice as many hex digits.
+pub(crate) fn decode_hex(text: &[u8], out: &mut [u8]) -> bool {
+    hex::decode_to_slice(text, out).is_ok()
+}
+
+/// Decodes a credential: strict base64 with padding, into as much of `buffer` as it fills.
+pub(crate) fn decode_credential<'a>(text: &[u8], buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let length = STANDARD.decode_slice(text, buffer).ok()?;
+    buffer.get(..length)
+}
+
+/// Decodes key material, leniently: senders hand out base64 keys without padding or with stray bits.
+pub(crate) fn decode_base64_key(text: &[u8]) -> Option<Vec<u8>> {
+    const KEY: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        PAD_INDIFFERENT.with_decode_allow_trailing_bits(true),
+    );
+    KEY.decode(text).ok()
+}
+
+/// Decodes key material written in hex.
+pub(crate) fn decode_hex_key(text: &[u8]) -> Option<Vec<u8>> {
+    hex::decode(text).ok()
+}
+
+fn decode_base64(engine: &GeneralPurpose, text: &[u8], out: &mut [u8]) -> bool {
+    // The decoder wants room for whole groups: 64 bytes need 66.
+    let mut buffer = [0; 72];
+    match engine.decode_slice(text, &mut buffer) {
+        Ok(length) if length == out.len() => {
+            buffer.iter().zip(out).for_each(|(byte, out)| *out = *byte);
+            true
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Encoding; 4] = [
+        Encoding::Base64,
+        Encoding::Base64Url,
+        Encoding::Hex,
+        Encoding::HexLower,
+    ];
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        for encoding in ALL {
+            for length in [20, 32, 64] {
+                let bytes: Vec<u8> = (0..length).map(|byte| byte * 4 + 1).collect();
+                let mut out = vec![0; bytes.len()];
+                assert!(encoding.decode(encoding.encode(&bytes).as_bytes(), &mut out));
+                assert_eq!(out, bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn any_other_length_is_refused() {
+        for encoding in ALL {
+            for length in [0, 1, 19, 31, 33, 48, 63, 65, 66, 67, 1000] {
+                let text = encoding.encode(&vec![0xA5; length]);
+                assert!(
+                    !encoding.decode(text.as_bytes(), &mut [0; 32]),
+                    "{encoding:?} {length}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_alphabet_is_read() {
+        let digits = "ab".repeat(31);
+        for (last, any, lower) in [
+            ("ab", true, true),
+            ("AB", true, false),
+            ("0x", false, false),
+            ("a ", false, false),
+            ("a", false, false),
+            ("", false, false),
+            ("ag", false, false),
+            ("ａｂ", false, false),
+        ] {
+            let text = format!("{digits}{last}");
+            assert_eq!(
+                Encoding::Hex.decode(text.as_bytes(), &mut [0; 32]),
+                any,
+                "{last:?}"
+            );
+            assert_eq!(
+                Encoding::HexLower.decode(text.as_bytes(), &mut [0; 32]),
+                lower,
+                "{last:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn base64_has_one_spelling() {
+        let text = Encoding::Base64.encode(&[0xFF; 32]);
+        let url = Encoding::Base64Url.encode(&[0xFF; 32]);
+        assert!(text.ends_with("8="));
+        let bare = text.trim_end_matches('=');
+        for other in [
+            bare.to_owned(),
+            format!("{text}="),
+            text.replace("8=", "9="),
+            text.replace('/', "_"),
+            format!(" {text}"),
+            format!("{text}\n"),
+        ] {
+            assert!(
+                !Encoding::Base64.decode(other.as_bytes(), &mut [0; 32]),
+                "{other:?}"
+            );
+        }
+        for other in [text, format!("{url}="), url.replace('_', "/")] {
+            assert!(
+                !Encoding::Base64Url.decode(other.as_bytes(), &mut [0; 32]),
+                "{other:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn keys_may_lack_padding_and_have_stray_bits() {
+        assert_eq!(decode_base64_key(b"/w==").unwrap(), [0xFF]);
+        assert_eq!(decode_base64_key(b"/w").unwrap(), [0xFF]);
+        assert_eq!(decode_base64_key(b"/x").unwrap(), [0xFF]);
+        assert_eq!(decode_base64_key(b"/w=\n"), None);
+        assert_eq!(decode_hex_key(b"fF").unwrap(), [0xFF]);
+        assert_eq!(decode_hex_key(b"f"), None);
+    }
+}

@@ -1,0 +1,182 @@
+//! Digests, MACs and their comparison: the only file that names cryptography.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256, Sha512};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+/// What makes a signature.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Digest {
+    Ed25519,
+    HmacSha1,
+    HmacSha256,
+    HmacSha512,
+}
+
+impl Digest {
+    /// The length of a signature in bytes.
+    pub(crate) fn length(self) -> usize {
+        match self {
+            Self::HmacSha1 => 20,
+            Self::HmacSha256 => 32,
+            Self::HmacSha512 | Self::Ed25519 => 64,
+        }
+    }
+}
+
+/// A signature: made here or decoded from a request. It has no `==`.
+#[derive(Clone, Copy)]
+pub(crate) struct Tag([u8; Self::ROOM]);
+
+impl Tag {
+    /// The longest signature.
+    pub(crate) const ROOM: usize = 64;
+
+    /// A signature of `length` bytes, written by `fill` if it can.
+    pub(crate) fn decode(length: usize, fill: impl FnOnce(&mut [u8]) -> bool) -> Option<Self> {
+        let mut tag = Self::default();
+        fill(tag.0.get_mut(..length)?).then_some(tag)
+    }
+
+    /// The first `length` bytes.
+    pub(crate) fn bytes(&self, length: usize) -> &[u8] {
+        self.0.get(..length).unwrap_or(&self.0)
+    }
+
+    /// Compares in constant time, eight bytes at once.
+    pub(crate) fn matches(&self, other: &Self) -> Choice {
+        let (mine, _) = self.0.as_chunks::<8>();
+        let (theirs, _) = other.0.as_chunks::<8>();
+        mine.iter()
+            .zip(theirs)
+            .fold(Choice::from(1), |equal, (mine, theirs)| {
+                equal & u64::from_ne_bytes(*mine).ct_eq(&u64::from_ne_bytes(*theirs))
+            })
+    }
+
+    fn of(bytes: &[u8]) -> Self {
+        let mut tag = Self::default();
+        tag.0
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = *from);
+        tag
+    }
+}
+
+impl Default for Tag {
+    fn default() -> Self {
+        Self([0; Self::ROOM])
+    }
+}
+
+/// A secret, worked into the state from which every MAC under it starts.
+#[derive(Clone)]
+pub(crate) enum MacKey {
+    Sha1(Box<Hmac<Sha1>>),
+    Sha256(Box<Hmac<Sha256>>),
+    Sha512(Box<Hmac<Sha512>>),
+}
+
+impl MacKey {
+    /// The state for `digest`, unless that is not a MAC.
+    pub(crate) fn new(digest: Digest, secret: &[u8]) -> Option<Self> {
+        match digest {
+            Digest::Ed25519 => None,
+            Digest::HmacSha1 => Some(Self::Sha1(Box::new(keyed(secret)))),
+            Digest::HmacSha256 => Some(Self::Sha256(Box::new(keyed(secret)))),
+            Digest::HmacSha512 => Some(Self::Sha512(Box::new(keyed(secret)))),
+        }
+    }
+
+    /// The MAC of the pieces in a row.
+    pub(crate) fn tag<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Tag {
+        match self {
+            Self::Sha1(key) => finish(Hmac::clone(key), pieces),
+            Self::Sha256(key) => finish(Hmac::clone(key), pieces),
+            Self::Sha512(key) => finish(Hmac::clone(key), pieces),
+        }
+    }
+}
+
+fn keyed<M: KeyInit>(secret: &[u8]) -> M {
+    M::new_from_slice(secret).expect("HMAC takes a key of any length")
+}
+
+fn finish<'a>(mut mac: impl Mac, pieces: impl IntoIterator<Item = &'a [u8]>) -> Tag {
+    pieces.into_iter().for_each(|piece| mac.update(piece));
+    Tag::of(&mac.finalize().into_bytes())
+}
+
+/// A public key.
+#[cfg(feature = "ed25519")]
+#[derive(Clone)]
+pub(crate) struct PublicKey(Box<ed25519_dalek::VerifyingKey>);
+
+#[cfg(feature = "ed25519")]
+impl PublicKey {
+    /// Reads 32 bytes that are a point fit for signatures.
+    pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
+        let key = ed25519_dalek::VerifyingKey::from_bytes(bytes.try_into().ok()?).ok()?;
+        (!key.is_weak()).then(|| Self(Box::new(key)))
+    }
+
+    /// Whether `tag` signs the pieces in a row; refuses signatures that are not canonical.
+    pub(crate) fn verifies<'a>(
+        &self,
+        tag: &Tag,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Choice {
+        let signature = ed25519_dalek::Signature::from_bytes(&tag.0);
+        let Ok(mut verifier) = self.0.verify_stream(&signature) else {
+            return Choice::from(0);
+        };
+        pieces.into_iter().for_each(|piece| verifier.update(piece));
+        Choice::from(u8::from(verifier.finalize_and_verify().is_ok()))
+    }
+}
+
+/// Which of several things matched, found without telling by time.
+#[derive(Clone, Copy)]
+pub(crate) struct Match {
+    any: Choice,
+    last: u8,
+}
+
+impl Match {
+    pub(crate) fn none() -> Self {
+        Self {
+            any: Choice::from(0),
+            last: 0,
+        }
+    }
+
+    /// Notes that the thing at `index` matched, if it did.
+    pub(crate) fn note(&mut self, index: usize, matched: Choice) {
+        let index = u8::try_from(index).unwrap_or(u8::MAX);
+        self.last.conditional_assign(&index, matched);
+        self.any |= matched;
+    }
+
+    /// The last thing that matched.
+    pub(crate) fn found(self) -> Option<usize> {
+        bool::from(self.any).then_some(usize::from(self.last))
+    }
+}
+
+/// The SHA-256 of the pieces in a row.
+pub(crate) fn sha256<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    pieces.into_iter().for_each(|piece| hash.update(piece));
+    hash.finalize().into()
+}
+
+/// The first 16 bytes.
+pub(crate) fn first_half(bytes: &[u8]) -> [u8; 16] {
+    bytes.first_chunk().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,290 @@
+//! The signed message: a template once, slices of the request each time.
+//!
+//! A template is written `{timestamp}.{body}`; braces of the message itself are doubled. Filling it
+//! in copies nothing: the pieces go to the MAC one after the other.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::{HeaderMap, HeaderName, Method};
+
+use crate::scheme::SchemeError;
+use crate::{MAX_HEADER, PublicUrl, Reason};
+
+/// An ordered list of parts, parsed from its notation.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Template(Vec<Part>);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Part {
+    Body,
+    Header(HeaderName),
+    Id,
+    Literal(Box<str>),
+    Method,
+    Target,
+    Timestamp,
+    Url,
+}
+
+impl Template {
+    pub(crate) fn has(&self, part: &Part) -> bool {
+        self.0.contains(part)
+    }
+
+    /// Whether the message says anything about what was requested.
+    pub(crate) fn covers_request(&self) -> bool {
+        self.has(&Part::Body) || self.has(&Part::Url) || self.has(&Part::Target)
+    }
+
+    /// Looks at the headers that are parts of the message.
+    pub(crate) fn check_headers(&self, headers: &HeaderMap) -> Result<(), Reason> {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Header(name) => only_line(headers, name).map(|_| ()),
+            _ => Ok(()),
+        })
+    }
+
+    /// The message for one request.
+    pub(crate) fn fill<'a>(&'a self, words: &Words<'a>) -> Result<Message<'a>, Reason> {
+        let mut message = Message::default();
+        for part in &self.0 {
+            match part {
+                Part::Body => message.push(words.body),
+                Part::Header(name) => message.push(only_line(words.headers, name)?),
+                Part::Id => message.push(words.id),
+                Part::Literal(text) => message.push(text.as_bytes()),
+                Part::Method => message.push(words.method.as_str().as_bytes()),
+                Part::Target => message.push(words.url.target.as_bytes()),
+                Part::Timestamp => message.push(words.timestamp),
+                Part::Url if words.url.base.is_empty() => return Err(Reason::UnknownUrl),
+                Part::Url => {
+                    message.push(words.url.base.as_bytes());
+                    message.push(words.url.target.as_bytes());
+                }
+            }
+        }
+        Ok(message)
+    }
+}
+
+/// What the words of a template stand for in one request.
+#[derive(Clone, Copy)]
+pub(crate) struct Words<'a> {
+    pub(crate) timestamp: &'a [u8],
+    pub(crate) id: &'a [u8],
+    pub(crate) method: &'a Method,
+    pub(crate) url: PublicUrl<'a>,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
+}
+
+/// A filled-in template.
+#[derive(Default)]
+pub(crate) struct Message<'a> {
+    pieces: [&'a [u8]; MAX_PIECES],
+    length: usize,
+}
+
+impl<'a> Message<'a> {
+    /// The pieces in a row; empty ones among them do not matter.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+        self.pieces.iter().take(self.length).copied()
+    }
+
+    fn push(&mut self, piece: &'a [u8]) {
+        // A template is refused when it is parsed if its pieces could be too many.
+        if let Some(place) = self.pieces.get_mut(self.length) {
+            *place = piece;
+            self.length = self.length.saturating_add(1);
+        }
+    }
+}
+
+/// The value of a header that must be there exactly once, without the blanks around it.
+pub(crate) fn only_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a [u8], Reason> {
+    let mut lines = headers.get_all(name).iter();
+    let line = lines.next().ok_or(Reason::MissingHeader)?;
+    if lines.next().is_some() {
+        return Err(Reason::DuplicateHeader);
+    }
+    bounded(line.as_bytes())
+}
+
+/// A header value without the blanks around it, unless it is too long to look at.
+pub(crate) fn bounded(value: &[u8]) -> Result<&[u8], Reason> {
+    if value.len() > MAX_HEADER {
+        return Err(Reason::HeaderTooLong);
+    }
+    Ok(value.trim_ascii())
+}
+
+impl FromStr for Template {
+    type Err = SchemeError;
+
+    fn from_str(text: &str) -> Result<Self, SchemeError> {
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some((before, from)) = rest
+            .find(['{', '}'])
+            .and_then(|at| rest.split_at_checked(at))
+        {
+            literal.push_str(before);
+            rest = if let Some(after) = from.strip_prefix("{{") {
+                literal.push('{');
+                after
+            } else if let Some(after) = from.strip_prefix("}}") {
+                literal.push('}');
+                after
+            } else {
+                let (word, after) = from
+                    .strip_prefix('{')
+                    .and_then(|inside| inside.split_once('}'))
+                    .ok_or_else(|| SchemeError::OpenBrace(text.to_owned()))?;
+                if !literal.is_empty() {
+                    parts.push(Part::Literal(std::mem::take(&mut literal).into()));
+                }
+                parts.push(Part::parse(word)?);
+                after
+            };
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal.into()));
+        }
+        let template = Self(parts);
+        if template.0.iter().map(Part::pieces).sum::<usize>() > MAX_PIECES {
+            return Err(SchemeError::LongMessage);
+        }
+        if !template.covers_request() {
+            return Err(SchemeError::SignsNothing(text.to_owned()));
+        }
+        Ok(template)
+    }
+}
+
+impl Part {
+    fn parse(word: &str) -> Result<Self, SchemeError> {
+        if let Some(name) = word.strip_prefix("header:") {
+            return HeaderName::from_bytes(name.as_bytes())
+                .map(Self::Header)
+                .map_err(|_| SchemeError::HeaderName(name.to_owned()));
+        }
+        match word {
+            "body" => Ok(Self::Body),
+            "id" => Ok(Self::Id),
+            "method" => Ok(Self::Method),
+            "target" => Ok(Self::Target),
+            "timestamp" => Ok(Self::Timestamp),
+            "url" => Ok(Self::Url),
+            _ => Err(SchemeError::UnknownWord(word.to_owned())),
+        }
+    }
+
+    fn pieces(&self) -> usize {
+        match self {
+            Self::Url => 2,
+            _ => 1,
+        }
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Body => f.write_str("{body}"),
+            Part::Header(name) => write!(f, "{{header:{name}}}"),
+            Part::Id => f.write_str("{id}"),
+            Part::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Part::Method => f.write_str("{method}"),
+            Part::Target => f.write_str("{target}"),
+            Part::Timestamp => f.write_str("{timestamp}"),
+            Part::Url => f.write_str("{url}"),
+        })
+    }
+}
+
+/// More than any provider signs.
+const MAX_PIECES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(template: &str) -> Result<String, Reason> {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-kind", "ping".parse().unwrap());
+        headers.append("x-twice", "a".parse().unwrap());
+        headers.append("x-twice", "b".parse().unwrap());
+        let words = Words {
+            timestamp: b"17",
+            id: b"msg_1",
+            method: &Method::PUT,
+            url: PublicUrl::new("https://a.example", "/in?x=%20"),
+            headers: &headers,
+            body: b"{}",
+        };
+        let template: Template = template.parse().unwrap();
+        let message = template.fill(&words)?;
+        Ok(String::from_utf8(message.pieces().flatten().copied().collect()).unwrap())
+    }
+
+    #[test]
+    fn every_word_stands_for_the_bytes_received() {
+        for (template, message) in [
+            ("{timestamp}.{body}", "17.{}"),
+            ("v0:{timestamp}:{body}", "v0:17:{}"),
+            ("{id}.{timestamp}.{body}", "msg_1.17.{}"),
+            ("{timestamp}{url}", "17https://a.example/in?x=%20"),
+            (
+                "{method}\n{target}\n{header:X-Kind}",
+                "PUT\n/in?x=%20\nping",
+            ),
+            ("{{{body}}}", "{{}}"),
+            ("}}{{{body}", "}{{}"),
+        ] {
+            assert_eq!(filled(template).unwrap(), message, "{template}");
+        }
+    }
+
+    #[test]
+    fn a_signed_header_is_there_exactly_once() {
+        assert_eq!(filled("{header:x-none}{body}"), Err(Reason::MissingHeader));
+        assert_eq!(
+            filled("{header:x-twice}{body}"),
+            Err(Reason::DuplicateHeader)
+        );
+    }
+
+    #[test]
+    fn a_template_that_says_nothing_clear_is_refused() {
+        for (template, error) in [
+            ("{boddy}", SchemeError::UnknownWord("boddy".into())),
+            ("{}", SchemeError::UnknownWord(String::new())),
+            ("{Body}", SchemeError::UnknownWord("Body".into())),
+            ("{body", SchemeError::OpenBrace("{body".into())),
+            ("body}", SchemeError::OpenBrace("body}".into())),
+            ("{header:a b}{body}", SchemeError::HeaderName("a b".into())),
+            ("", SchemeError::SignsNothing(String::new())),
+            (
+                "{timestamp}",
+                SchemeError::SignsNothing("{timestamp}".into()),
+            ),
+            (&"{url}".repeat(9), SchemeError::LongMessage),
+        ] {
+            assert_eq!(template.parse::<Template>(), Err(error), "{template}");
+        }
+    }
+
+    #[test]
+    fn a_template_prints_as_it_is_written() {
+        for text in [
+            "v0:{timestamp}:{body}",
+            "{{{header:x-a}}}{body}",
+            "{method}{url}{target}{id}",
+        ] {
+            assert_eq!(text.parse::<Template>().unwrap().to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What can be wrong with a description, or with keys for it.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::KeyError;
+
+/// A scheme that cannot be used as it is described, or not with these keys.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SchemeError {
+    /// A header carries two elements.
+    DoubleHeader(String),
+    /// A label stands for two digests, or for the timestamp as well.
+    DoubleLabel(String),
+    /// A method has two messages.
+    DoubleMethod(String),
+    /// Not the name of a header.
+    HeaderName(String),
+    /// A key does not fit.
+    Key(KeyError),
+    /// Not a label: letters, digits, hyphens and underscores.
+    Label(String),
+    /// A message of too many parts.
+    LongMessage,
+    /// Not a method in upper case.
+    MethodName(String),
+    /// Signatures of several digests in a header that does not label them.
+    MixedDigests,
+    /// Not a name: lower-case letters, digits and hyphens.
+    Name(String),
+    /// The grammar labels signatures and a rule has no label.
+    NoLabel,
+    /// There is no rule, message, method or header.
+    Nothing(&'static str),
+    /// A brace that is neither closed nor doubled.
+    OpenBrace(String),
+    /// An element stands where the grammar of the signature header has no place for it.
+    Place(String),
+    /// A text before signatures that is empty or holds a blank.
+    Prefix(String),
+    /// What separates items cannot be told from what they hold.
+    Separator(char),
+    /// A message that covers neither body nor URL.
+    SignsNothing(String),
+    /// The grammar has no labels and a rule has one.
+    UnexpectedLabel(String),
+    /// Lists of alternative headers differ in length.
+    UnevenPlaces,
+    /// A unit was given to a scheme without a timestamp.
+    UnitWithoutTime,
+    /// Not a place that elements can stand in.
+    UnknownPlace(String),
+    /// Not a word that templates know.
+    UnknownWord(String),
+    /// An element is read and not signed, so it proves nothing.
+    Unsigned(&'static str),
+    /// A message has a word that nothing says where to find.
+    Unread(&'static str),
+    /// A window for a scheme that signs no time.
+    WindowWithoutTime,
+}
+
+impl fmt::Display for SchemeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DoubleHeader(name) => write!(f, "header `{name}` carries two elements"),
+            Self::DoubleLabel(label) => write!(f, "label `{label}` has two meanings"),
+            Self::DoubleMethod(method) => write!(f, "method {method} has two messages"),
+            Self::HeaderName(name) => write!(f, "`{name}` is not a header name"),
+            Self::Key(error) => error.fmt(f),
+            Self::Label(label) => {
+                write!(
+                    f,
+                    "`{label}` is not a label of letters, digits, `-` and `_`"
+                )
+            }
+            Self::LongMessage => f.write_str("a message has more parts than can be signed"),
+            Self::MethodName(name) => write!(f, "`{name}` is not a method in upper case"),
+            Self::MixedDigests => {
+                f.write_str("signatures without labels are of several digests; name one digest")
+            }
+            Self::Name(name) => {
+                write!(
+                    f,
+                    "`{name}` is not a name of lower-case letters, digits and `-`"
+                )
+            }
+            Self::NoLabel => f.write_str("the grammar has labels and a rule has no `label`"),
+            Self::Nothing(what) => write!(f, "there is no {what}; give at least one"),
+            Self::OpenBrace(text) => {
+                write!(
+                    f,
+                    "`{text}` has a brace that is neither a word's nor doubled"
+                )
+            }
+            Self::Place(place) => {
+                write!(
+                    f,
+                    "nothing can stand at `{place}` with this grammar of the signature header"
+                )
+            }
+            Self::Prefix(text) => write!(f, "`{text}` cannot stand before a signature"),
+            Self::Separator(separator) => write!(f, "`{separator}` cannot separate items"),
+            Self::SignsNothing(text) => {
+                write!(
+                    f,
+                    "`{text}` covers neither {{body}} nor {{url}} nor {{target}}"
+                )
+            }
+            Self::UnexpectedLabel(label) => {
+                write!(
+                    f,
+                    "the grammar has no labels and a rule has the label `{label}`"
+                )
+            }
+            Self::UnevenPlaces => f.write_str(
+                "elements have lists of headers of different length; the first names of every list \
+                 belong together, and so on",
+            ),
+            Self::UnitWithoutTime => {
+                f.write_str("the scheme has no timestamp, so it cannot have a unit for one")
+            }
+            Self::UnknownPlace(text) => {
+                write!(
+                    f,
+                    "`{text}` is not a place; use header:NAME, pair:NAME or first"
+                )
+            }
+            Self::UnknownWord(word) => write!(
+                f,
+                "`{{{word}}}` is not a word of messages; they are timestamp, id, method, url, \
+                 target, body and header:NAME"
+            ),
+            Self::Unsigned(what) => write!(
+                f,
+                "the {what} is read but is not part of every message; what is not signed proves \
+                 nothing"
+            ),
+            Self::Unread(what) => write!(
+                f,
+                "a message has {{{what}}} and no `{what}` says where it is"
+            ),
+            Self::WindowWithoutTime => {
+                f.write_str("the scheme signs no time, so it cannot have a window")
+            }
+        }
+    }
+}
+
+impl Error for SchemeError {}
+
+impl From<KeyError> for SchemeError {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
+    }
+}

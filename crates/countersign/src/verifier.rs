@@ -1,0 +1,208 @@
+//! Is this request genuine? One engine for every scheme.
+//!
+//! The signature is judged before the time is, so that "stale" in a log means genuine but old.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::{HeaderMap, Method};
+
+use crate::mac::{Match, Tag, first_half, sha256};
+use crate::message::{Message, Part, Template, Words};
+use crate::plan::{Elements, Lock, Plan};
+use crate::window::Place;
+use crate::{
+    Hint, KeyId, Keyring, PublicUrl, Reason, Rejection, ReplayKey, Scheme, SchemeError, Signed,
+    Unit, Verified, Window,
+};
+
+/// Verifies requests under one scheme with one keyring.
+///
+/// Everything that does not depend on the request is computed when it is made; a clone shares it.
+#[derive(Clone)]
+pub struct Verifier {
+    plan: Arc<Plan>,
+    window: Option<Window>,
+    refuses_url_bodies: bool,
+}
+
+impl Verifier {
+    /// Compiles a scheme with its keys; the window is the scheme's own.
+    pub fn new(scheme: &Scheme, keys: &Keyring) -> Result<Self, SchemeError> {
+        let plan = Arc::new(Plan::new(scheme, keys)?);
+        Ok(Self {
+            plan,
+            window: scheme.default_window(),
+            refuses_url_bodies: false,
+        })
+    }
+
+    /// Sets how far the signed time may lie from now; `None` leaves the time unchecked.
+    ///
+    /// A scheme that signs no time cannot have a window.
+    pub fn with_window(mut self, window: Option<Window>) -> Result<Self, SchemeError> {
+        if window.is_some() && !self.plan.scheme().signs_time() {
+            return Err(SchemeError::WindowWithoutTime);
+        }
+        self.window = window;
+        Ok(self)
+    }
+
+    /// Refuses bodies that begin with the public address, where the scheme signs URLs too.
+    ///
+    /// Such a scheme does not sign the method, so that a captured GET verifies as a POST whose body
+    /// is the URL. A flow that takes both kinds of method needs this.
+    #[must_use]
+    pub fn refuse_url_bodies(mut self) -> Self {
+        let messages = &self.plan.scheme().description().sign;
+        self.refuses_url_bodies = messages.messages().any(|message| message.has(&Part::Url));
+        self
+    }
+
+    /// How far the signed time may lie from now.
+    pub fn window(&self) -> Option<Window> {
+        self.window
+    }
+
+    /// The scheme that is verified.
+    pub fn scheme(&self) -> &Scheme {
+        self.plan.scheme()
+    }
+
+    /// Looks at everything that can be judged before the body is read: presence and grammar.
+    pub fn check_head(&self, method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
+        let message = self.plan.message(method)?;
+        self.plan.read(headers)?;
+        message.check_headers(headers)?;
+        Ok(())
+    }
+
+    /// Judges a request.
+    pub fn verify(&self, request: &Signed<'_>) -> Result<Verified, Rejection> {
+        let template = self.plan.message(request.method)?;
+        let elements = self.plan.read(request.headers)?;
+        self.check_body(template, request.url, request.body)?;
+        let message = template.fill(&Words {
+            timestamp: elements.timestamp,
+            id: elements.id,
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            body: request.body,
+        })?;
+        let (key, replay_key) = self.match_key(&elements, &message, request.now)?;
+        self.check_time(&elements, request.now)?;
+        Ok(Verified::signed(key.clone(), elements.time, replay_key))
+    }
+
+    fn check_body(
+        &self,
+        message: &Template,
+        url: PublicUrl<'_>,
+        body: &[u8],
+    ) -> Result<(), Reason> {
+        if !message.has(&Part::Body) {
+            return if body.is_empty() {
+                Ok(())
+            } else {
+                Err(Reason::UnsignedBody)
+            };
+        }
+        match (self.refuses_url_bodies, url.base) {
+            (true, "") => Err(Reason::UnknownUrl),
+            (true, base) if body.starts_with(base.as_bytes()) => Err(Reason::AmbiguousBody),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tries every signature with every live key, all of them whatever matches.
+    fn match_key(
+        &self,
+        elements: &Elements<'_>,
+        message: &Message<'_>,
+        now: SystemTime,
+    ) -> Result<(&KeyId, ReplayKey), Reason> {
+        let mut matching = Match::none();
+        let mut any_active = false;
+        let mut first_tag = None;
+        for (index, key) in self.plan.keys().enumerate() {
+            let active = key.is_active(now);
+            any_active |= active;
+            // The first key names the message even when its time has not come or is over.
+            let names_message = index == 0 && elements.id.is_empty();
+            let candidates = elements.found.candidates();
+            let candidates = candidates.filter(|candidate| key.answers_to(candidate.label));
+            match &key.lock {
+                Lock::Mac(mac) if active || names_message => {
+                    let tag = mac.tag(message.pieces());
+                    if active {
+                        candidates.for_each(|sent| matching.note(index, tag.matches(&sent.tag)));
+                    }
+                    first_tag = first_tag.or(names_message.then_some(tag));
+                }
+                #[cfg(feature = "ed25519")]
+                Lock::Public(public) if active => candidates.for_each(|sent| {
+                    matching.note(index, public.verifies(&sent.tag, message.pieces()));
+                }),
+                _ => {}
+            }
+        }
+        if !any_active {
+            return Err(Reason::NoActiveKey);
+        }
+        let key = matching
+            .found()
+            .and_then(|index| self.plan.keys().nth(index));
+        let key = key.ok_or(Reason::BadSignature)?;
+        Ok((
+            &key.id,
+            replay_key(elements.id, first_tag.as_ref(), message),
+        ))
+    }
+
+    fn check_time(&self, elements: &Elements<'_>, now: SystemTime) -> Result<(), Rejection> {
+        let (Some(window), Some(time)) = (self.window, elements.time) else {
+            return Ok(());
+        };
+        let reason = match window.place(time, now) {
+            Place::Inside => return Ok(()),
+            Place::Before => Reason::StaleTimestamp,
+            Place::After => Reason::FutureTimestamp,
+        };
+        let hint = self.hint(elements.timestamp, window, now);
+        Err(Rejection::with_hint(reason, hint))
+    }
+
+    /// Whether the time would be fine in another unit; it is refused all the same.
+    fn hint(&self, timestamp: &[u8], window: Window, now: SystemTime) -> Option<Hint> {
+        let (other, hint) = match self.plan.scheme().timestamp_unit()? {
+            Unit::Milliseconds => (Unit::Seconds, Hint::LooksLikeSeconds),
+            Unit::Seconds => (Unit::Milliseconds, Hint::LooksLikeMilliseconds),
+            Unit::Rfc3339 => return None,
+        };
+        let time = other.read(timestamp)?;
+        (window.place(time, now) == Place::Inside).then_some(hint)
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<_> = self.plan.keys().map(|key| key.id.as_str()).collect();
+        f.debug_struct("Verifier")
+            .field("scheme", &self.plan.scheme().name())
+            .field("keys", &keys)
+            .field("window", &self.window)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The message's name among repeats: its signed id, else the first key's MAC, else its hash.
+fn replay_key(id: &[u8], first_tag: Option<&Tag>, message: &Message<'_>) -> ReplayKey {
+    let named = match first_tag {
+        _ if !id.is_empty() => first_half(&sha256([id])),
+        Some(tag) => first_half(tag.bytes(Tag::ROOM)),
+        None => first_half(&sha256(message.pieces())),
+    };
+    ReplayKey::from_bytes(named)
+}
