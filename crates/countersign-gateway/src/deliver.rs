@@ -1,0 +1,15 @@
+//! From an owed delivery to a step's answer: build the request, vet the address, send, read what comes back.
+
+mod address;
+pub(crate) mod answer;
+mod client;
+mod failure;
+#[cfg(test)]
+pub(crate) mod receiver;
+mod request;
+
+pub(crate) use address::{Guard, Origin};
+pub use client::ClientError;
+pub(crate) use client::{Client, SendError, Tls};
+pub(crate) use failure::Failure;
+pub(crate) use request::{StepRequest, Unsendable};
