@@ -2,6 +2,7 @@
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+
 class Receiver(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -12,8 +13,8 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"ok\n")
 
-if __name__ == "__main__":
-    # Loopback only: the sidecar is the one way in.
-    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 3000), Receiver)
-    print(f"receiving on http://127.0.0.1:{server.server_port}", flush=True)
-    server.serve_forever()
+
+# Loopback only: the sidecar is the one way in.
+server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 3000), Receiver)
+print(f"receiving on http://127.0.0.1:{server.server_port}", flush=True)
+server.serve_forever()

@@ -1,6 +1,6 @@
 //! A sender that writes what it is told, malformed or not, and reads one answer.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use super::PATIENCE;

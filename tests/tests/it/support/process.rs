@@ -78,13 +78,6 @@ impl Process {
         assert!(status.success(), "kill -{name} failed");
     }
 
-    pub(crate) fn is_running(&mut self) -> bool {
-        self.child
-            .try_wait()
-            .expect("a child can be asked")
-            .is_none()
-    }
-
     /// Waits until it has ended by itself and all it said has been read.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         let status = wait_for("the process to end", || {

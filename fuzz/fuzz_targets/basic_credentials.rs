@@ -1,0 +1,4 @@
+//! See `basic_credentials` in `src/lib.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| countersign_fuzz::run("basic_credentials", bytes));

@@ -1,0 +1,4 @@
+//! See `event_id` in `src/lib.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| countersign_fuzz::run("event_id", bytes));

@@ -1,0 +1,4 @@
+//! See `http_message` in `src/lib.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| countersign_fuzz::run("http_message", bytes));

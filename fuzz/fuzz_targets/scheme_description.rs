@@ -1,0 +1,4 @@
+//! See `scheme_description` in `src/lib.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| countersign_fuzz::run("scheme_description", bytes));

@@ -1,0 +1,4 @@
+//! See `stored_headers` in `src/lib.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| countersign_fuzz::run("stored_headers", bytes));

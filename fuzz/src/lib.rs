@@ -1,0 +1,229 @@
+//! The fuzz targets: one function for each reader of bytes from outside, and what it must keep to.
+//!
+//! None of them may panic, whatever the bytes. What else each must do is asserted in it.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
+
+use countersign::{Auth, Basic, Keyring, PublicUrl, Scheme, Secret, Signed, Unit, Verifier};
+use countersign_gateway::config::Config;
+use countersign_queue::EventId;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+/// Every target by the name of its corpus.
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("basic_credentials", basic_credentials),
+    ("configuration", configuration),
+    ("event_id", event_id),
+    ("http_message", countersign_gateway::fuzzing::http_message),
+    ("scheme_description", scheme_description),
+    ("signature_headers", signature_headers),
+    ("stored_headers", countersign_queue::fuzzing::stored_headers),
+    ("timestamps", timestamps),
+];
+
+/// Runs the target `name`.
+///
+/// # Panics
+///
+/// There is no such target, or it found something.
+pub fn run(name: &str, bytes: &[u8]) {
+    let (_, target) = TARGETS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .expect("a target's name");
+    target(bytes);
+}
+
+/// A preset's name on the first line, then header lines, an empty line, and the body.
+///
+/// What the whole verification accepts, its check of the head accepts.
+pub fn signature_headers(bytes: &[u8]) {
+    let Some((name, rest)) = split(bytes, b"\n") else {
+        return;
+    };
+    let Some(verifier) = VERIFIERS
+        .iter()
+        .find(|(known, _)| known.as_bytes() == name)
+        .map(|(_, verifier)| verifier)
+    else {
+        return;
+    };
+    let (head, body) = split(rest, b"\n\n").unwrap_or((rest, b""));
+    let headers = headers(head);
+    for method in [Method::POST, Method::GET] {
+        let checked = verifier.check_head(&method, &headers);
+        let verified = verifier.verify(&request(&method, &headers, body));
+        assert!(
+            verified.is_err() || checked.is_ok(),
+            "accepted what its head forbids"
+        );
+    }
+}
+
+/// The text of a time, signed in the native scheme under every unit.
+///
+/// A MAC of zeros is refused whatever the time.
+pub fn timestamps(bytes: &[u8]) {
+    let Ok(value) =
+        HeaderValue::from_bytes(&[b"t=", bytes, b",sha256=", ZEROS.as_bytes()].concat())
+    else {
+        return;
+    };
+    let headers = HeaderMap::from_iter([(SIGNATURE, value)]);
+    for (_, verifier) in NATIVE.iter() {
+        let verdict = verifier.verify(&request(&Method::POST, &headers, b""));
+        assert!(verdict.is_err(), "a MAC of zeros is nobody's");
+    }
+}
+
+/// The value of an `Authorization` header.
+///
+/// Only the one user with the one password is let in.
+pub fn basic_credentials(bytes: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(bytes) else {
+        return;
+    };
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+    let checked = BASIC.check_head(&Method::POST, &headers);
+    let verified = BASIC.verify(&request(&Method::POST, &headers, b""));
+    assert!(
+        verified.is_err() || checked.is_ok(),
+        "accepted what its head forbids"
+    );
+    if verified.is_ok() {
+        let text = bytes.to_ascii_lowercase();
+        assert!(text.starts_with(b"basic "), "accepted another scheme");
+        assert!(
+            bytes.ends_with(b"c2VuZGVyOmE6cGFzc3dvcmQgb2YgZ29vZCBsZW5ndGg="),
+            "accepted other credentials"
+        );
+    }
+}
+
+/// A scheme as somebody writes it, in TOML or in JSON, with its templates.
+///
+/// What is read is written the same, and a verifier is made of it or it is refused.
+pub fn scheme_description(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let schemes = [
+        toml::from_str::<Scheme>(text).ok(),
+        serde_json::from_str::<Scheme>(text).ok(),
+    ];
+    for scheme in schemes.into_iter().flatten() {
+        let written = serde_json::to_string(&scheme).expect("a scheme can be written");
+        let again: Scheme = serde_json::from_str(&written).expect("a written scheme can be read");
+        assert_eq!(again, scheme);
+        let _ = Verifier::new(&scheme, &keys());
+    }
+}
+
+/// A whole configuration file. Secrets in files and variables are not read.
+///
+/// What is refused is refused with something to say.
+pub fn configuration(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    // A fuzzer must not be led to open a pipe or a device.
+    if text.contains("file") || text.contains("env") {
+        return;
+    }
+    if let Err(error) = Config::parse(text, Path::new("fuzz.toml")) {
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+/// The public id of an event.
+///
+/// An id has one spelling.
+pub fn event_id(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Ok(id) = EventId::from_str(text) {
+        assert_eq!(id.to_string(), text);
+    }
+}
+
+fn request<'a>(method: &'a Method, headers: &'a HeaderMap, body: &'a [u8]) -> Signed<'a> {
+    let url = PublicUrl::new("https://hooks.example.com", "/hooks/orders?job=7");
+    Signed {
+        method,
+        url,
+        headers,
+        body,
+        now: SystemTime::UNIX_EPOCH + Duration::from_millis(1_568_818_215_724),
+    }
+}
+
+/// Lines of `name: value`; what is no header is left out.
+fn headers(head: &[u8]) -> HeaderMap {
+    let lines = head.split(|byte| *byte == b'\n').filter_map(|line| {
+        let (name, value) = split(line, b":")?;
+        Some((
+            HeaderName::from_bytes(name).ok()?,
+            HeaderValue::from_bytes(value.trim_ascii()).ok()?,
+        ))
+    });
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines.take(100) {
+        headers.append(name, value);
+    }
+    headers
+}
+
+fn split<'a>(bytes: &'a [u8], at: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let start = bytes.windows(at.len()).position(|window| window == at)?;
+    Some((&bytes[..start], &bytes[start + at.len()..]))
+}
+
+fn keys() -> Keyring {
+    // Base64 of 24 bytes, too, for the schemes that want that.
+    Keyring::single(Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
+}
+
+static VERIFIERS: LazyLock<Vec<(String, Verifier)>> = LazyLock::new(|| {
+    let verifier = |scheme: Scheme| {
+        Some((
+            scheme.name().to_owned(),
+            Verifier::new(&scheme, &keys()).ok()?,
+        ))
+    };
+    let verifiers: Vec<_> = Scheme::presets().filter_map(verifier).collect();
+    assert!(verifiers.len() >= 7, "every preset takes the key");
+    verifiers
+});
+
+static NATIVE: LazyLock<Vec<(Unit, Verifier)>> = LazyLock::new(|| {
+    let scheme = Scheme::preset("designer-cloud").expect("the native scheme");
+    [Unit::Milliseconds, Unit::Rfc3339, Unit::Seconds]
+        .into_iter()
+        .map(|unit| {
+            let scheme = scheme
+                .clone()
+                .with_timestamp_unit(unit)
+                .expect("it signs a time");
+            (
+                unit,
+                Verifier::new(&scheme, &keys()).expect("it takes the key"),
+            )
+        })
+        .collect()
+});
+
+static BASIC: LazyLock<Auth> = LazyLock::new(|| {
+    let user = (
+        "sender".to_owned(),
+        Secret::new("a:password of good length"),
+    );
+    Auth::Basic(Basic::new([user]).expect("a good password"))
+});
+
+const SIGNATURE: HeaderName = HeaderName::from_static("x-webhook-signature");
+const ZEROS: &str = "0000000000000000000000000000000000000000000000000000000000000000";

@@ -1,0 +1,58 @@
+//! Feeds every committed corpus file to its target: what was found once stays found.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use countersign_fuzz::TARGETS;
+
+#[test]
+fn every_corpus_file_is_survived() {
+    let mut files = 0;
+    for (name, target) in TARGETS {
+        let corpus = listed(&corpora().join(name));
+        assert!(!corpus.is_empty(), "fuzz/corpus/{name} has no file");
+        for path in corpus {
+            println!("{}", path.display());
+            target(&fs::read(path).expect("a corpus file can be read"));
+            files += 1;
+        }
+    }
+    eprintln!("{files} files replayed");
+}
+
+#[test]
+fn every_corpus_and_every_fuzz_target_belongs_to_a_function() {
+    let known: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+
+    for path in listed(&corpora())
+        .into_iter()
+        .chain(listed(&folder.join("fuzz_targets")))
+    {
+        let name = path
+            .file_stem()
+            .and_then(|name| name.to_str())
+            .expect("a name");
+        assert!(known.contains(&name), "{} is no target", path.display());
+    }
+    for name in known {
+        assert!(
+            folder.join(format!("fuzz_targets/{name}.rs")).is_file(),
+            "{name} cannot be fuzzed"
+        );
+    }
+}
+
+fn corpora() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
+}
+
+fn listed(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    paths.sort();
+    paths
+}
