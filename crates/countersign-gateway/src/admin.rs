@@ -20,6 +20,7 @@ use axum::routing::{MethodRouter, get};
 use countersign_queue::Queue;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::live::Current;
@@ -49,6 +50,14 @@ pub(crate) fn router(state: State) -> Router {
         })
         .layer(middleware::from_fn(harden))
         .with_state(Arc::new(state))
+}
+
+/// Serves the admin listener until `stop`.
+pub(crate) async fn serve(listener: TcpListener, state: State, stop: CancellationToken) {
+    let served = axum::serve(listener, router(state)).with_graceful_shutdown(stop.cancelled_owned());
+    if let Err(error) = served.await {
+        tracing::error!(%error, "the admin listener ended");
+    }
 }
 
 /// The paths as `docs/openapi.json` has them.

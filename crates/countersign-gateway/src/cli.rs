@@ -20,7 +20,9 @@ mod table;
 mod vectors;
 mod verify;
 
+use std::env;
 use std::fmt;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -101,6 +103,12 @@ fn usage(text: impl Into<String>) -> anyhow::Error {
 }
 
 fn complain(error: &anyhow::Error) {
+    if let Some(error) = error.downcast_ref::<ConfigError>() {
+        let colours =
+            io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        eprintln!("{}", error.render(colours));
+        return;
+    }
     let mut causes = error.chain();
     if let Some(first) = causes.next() {
         eprintln!("error: {first}");
