@@ -64,7 +64,6 @@ fn what_was_meant_for_us_alone_does_not_reach_the_step() {
     let reply = signed("orders", body)
         .header("Authorization", "Bearer of-the-sender")
         .header("Cookie", "session=of-the-sender")
-        .header("X-Api-Key", "of-the-sender")
         .header("Proxy-Authorization", "Basic of-the-sender")
         .header("Countersign-Event", "spoofed")
         .header("Countersign_Flow", "spoofed")
@@ -80,7 +79,6 @@ fn what_was_meant_for_us_alone_does_not_reach_the_step() {
     for name in [
         "authorization",
         "cookie",
-        "x-api-key",
         "proxy-authorization",
         "x-hop",
         "keep-alive",

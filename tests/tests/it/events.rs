@@ -114,7 +114,7 @@ fn the_events_command_lists_and_shows() {
     let other = gateway.accepted("other", b"{\"n\":2}");
     receiver.wait_for(2);
     wait_for("the delivery to be settled", || {
-        (gateway.event(&id)["deliveries"][0]["state"] == "delivered").then_some(())
+        (gateway.event(&id)["deliveries"][0]["state"] == "done").then_some(())
     });
 
     let table = events(&gateway, &[]);
