@@ -1,1 +1,33 @@
-//! countersign-tower
+#![cfg_attr(feature = "axum", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "axum"),
+    doc = "Lets only genuine webhooks in: a tower layer over [`countersign`]."
+)]
+
+mod body;
+mod decision;
+#[cfg(feature = "axum")]
+mod extract;
+mod future;
+mod layer;
+mod policy;
+mod refusal;
+mod replay;
+mod respond;
+mod service;
+
+#[cfg(feature = "axum")]
+pub use extract::{ExtractError, JsonError, Verified, VerifiedJson};
+pub use {
+    body::{ReplyBody, Verdict, VerifiedBody},
+    future::ResponseFuture,
+    layer::{Fixed, Resolve, ResolveFn, VerifyLayer},
+    policy::{Policy, PolicyBuilder, PolicyError, Repeats},
+    refusal::Refusal,
+    replay::{
+        MemoryReplayGuard, MemoryReservation, NoReplayGuard, NoReservation, ReplayGuard,
+        Reservation, Reserve,
+    },
+    respond::{Problem, Respond},
+    service::Verify,
+};

@@ -1,0 +1,319 @@
+//! What one flow asks of its requests, checked once when it is built.
+
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use countersign::{Auth, FlowSalt, ReplayKey, Verified};
+use http::{HeaderValue, Method};
+
+/// What a request has to be to pass, as built by [`Policy::builder`].
+///
+/// ```
+/// use countersign::{Auth, Keyring, Scheme, Secret, Verifier};
+/// use countersign_tower::Policy;
+/// use http::Method;
+///
+/// let keys = Keyring::single(Secret::new("a secret of some length"));
+/// let scheme = Scheme::preset("designer-cloud").ok_or("no such preset")?;
+/// let policy = Policy::builder(Auth::Signature(Verifier::new(&scheme, &keys)?))
+///     .flow("orders")
+///     .methods([Method::POST, Method::GET])
+///     .public_url("https://hooks.example.com")
+///     .body_limit(64 * 1024)
+///     .build()?;
+/// assert_eq!(policy.flow(), "orders");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Policy {
+    allow: HeaderValue,
+    auth: Auth,
+    body_limit: usize,
+    flow: Arc<str>,
+    methods: Vec<Method>,
+    observe: bool,
+    public_url: Option<Arc<str>>,
+    remember: Option<Duration>,
+    repeats: Repeats,
+    salt: FlowSalt,
+}
+
+impl Policy {
+    /// Starts a policy: POST only, bodies up to 1 MiB, nothing let through unverified.
+    pub fn builder(auth: Auth) -> PolicyBuilder {
+        PolicyBuilder {
+            auth,
+            body_limit: DEFAULT_BODY_LIMIT,
+            flow: Arc::from("default"),
+            methods: vec![Method::POST],
+            observe: false,
+            public_url: None,
+            remember: None,
+            repeats: Repeats::default(),
+        }
+    }
+
+    /// How senders are known.
+    pub fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    /// The largest body taken, in bytes.
+    pub fn body_limit(&self) -> usize {
+        self.body_limit
+    }
+
+    /// The id of the flow this policy belongs to.
+    pub fn flow(&self) -> &str {
+        &self.flow
+    }
+
+    /// The methods taken.
+    pub fn methods(&self) -> &[Method] {
+        &self.methods
+    }
+
+    /// Whether what does not verify is let through, marked as such.
+    pub fn observes(&self) -> bool {
+        self.observe
+    }
+
+    /// The public address that URL signatures cover, without the request's target.
+    pub fn public_url(&self) -> Option<&str> {
+        self.public_url.as_deref()
+    }
+
+    /// How long a replay guard remembers a request, or `None` when it is not asked.
+    pub fn remember(&self) -> Option<Duration> {
+        self.remember
+    }
+
+    /// What a repeat of an accepted request gets.
+    pub fn repeats(&self) -> Repeats {
+        self.repeats
+    }
+
+    /// The key by which a repeat of this request within this flow is known.
+    ///
+    /// `None` where the auth mode has nothing that tells requests apart.
+    pub fn replay_key(&self, verified: &Verified) -> Option<ReplayKey> {
+        Some(verified.replay_key()?.in_flow(&self.salt))
+    }
+
+    /// The value of the `Allow` header.
+    pub(crate) fn allow(&self) -> HeaderValue {
+        self.allow.clone()
+    }
+}
+
+/// Builds a [`Policy`].
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct PolicyBuilder {
+    auth: Auth,
+    body_limit: usize,
+    flow: Arc<str>,
+    methods: Vec<Method>,
+    observe: bool,
+    public_url: Option<Arc<str>>,
+    remember: Option<Duration>,
+    repeats: Repeats,
+}
+
+impl PolicyBuilder {
+    /// Sets the largest body taken, in bytes.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// Sets the flow's id: equal requests to two flows are no repeats of each other.
+    pub fn flow(mut self, id: &str) -> Self {
+        self.flow = Arc::from(id);
+        self
+    }
+
+    /// Sets the methods taken, in place of POST alone.
+    ///
+    /// `HEAD` is a method like any other: it is refused unless it is listed.
+    pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
+        self.methods.clear();
+        for method in methods {
+            if !self.methods.contains(&method) {
+                self.methods.push(method);
+            }
+        }
+        self
+    }
+
+    /// Lets requests through that do not verify, marked as observed.
+    ///
+    /// The methods and the body limit still hold, and no replay guard is asked.
+    pub fn observe(mut self, observe: bool) -> Self {
+        self.observe = observe;
+        self
+    }
+
+    /// Sets the address that senders know this receiver by: scheme, authority and what
+    /// a proxy in front takes off the path, as in `https://hooks.example.com`.
+    ///
+    /// The signed URL is this plus the raw request target; no header changes it.
+    pub fn public_url(mut self, base: impl Into<Arc<str>>) -> Self {
+        self.public_url = Some(base.into());
+        self
+    }
+
+    /// Sets how long a replay guard remembers a request.
+    ///
+    /// The default is twice the window of the signature; without a window (the
+    /// signature covers no time, or there is none) the guard is not asked unless
+    /// this is set, since equal requests may then be two events.
+    pub fn remember(mut self, keep: Duration) -> Self {
+        self.remember = Some(keep);
+        self
+    }
+
+    /// Sets what a repeat of an accepted request gets.
+    pub fn repeats(mut self, repeats: Repeats) -> Self {
+        self.repeats = repeats;
+        self
+    }
+
+    /// Checks the policy as a whole.
+    pub fn build(self) -> Result<Policy, PolicyError> {
+        if self.methods.is_empty() {
+            return Err(PolicyError::NoMethods);
+        }
+        if let Some(base) = &self.public_url {
+            check_public_url(base)?;
+        }
+        let remember = self.remember.or_else(|| twice_the_window(&self.auth));
+        let remember = remember.filter(|_| !self.observe);
+        let auth = sign_check(self.auth, &self.methods, self.public_url.is_some())?;
+        let allow = self.methods.iter().map(Method::as_str).collect::<Vec<_>>();
+
+        Ok(Policy {
+            // Methods are tokens, and tokens are valid in header values.
+            allow: HeaderValue::try_from(allow.join(", ")).map_err(|_| PolicyError::NoMethods)?,
+            auth,
+            body_limit: self.body_limit,
+            salt: FlowSalt::new(&self.flow),
+            flow: self.flow,
+            methods: self.methods,
+            observe: self.observe,
+            public_url: self.public_url,
+            remember,
+            repeats: self.repeats,
+        })
+    }
+}
+
+/// What a repeat of an accepted request gets.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Repeats {
+    /// The same success again, without reaching the inner service.
+    #[default]
+    Acknowledge,
+    /// A refusal.
+    Refuse,
+}
+
+/// Why a [`Policy`] cannot be built.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// There is no method that could pass.
+    NoMethods,
+    /// The signature of an allowed method covers the URL, and the public one is not known.
+    NoPublicUrl {
+        /// The method.
+        method: Method,
+    },
+    /// The public URL is not one that a target can be appended to.
+    PublicUrl {
+        /// The URL as given.
+        url: Arc<str>,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoMethods => f.write_str("no method is allowed: list at least one"),
+            Self::NoPublicUrl { method } => write!(
+                f,
+                "signatures of {method} cover the URL: set the public URL that senders sign"
+            ),
+            Self::PublicUrl { url, problem } => {
+                write!(f, "public URL `{url}` {problem}")
+            }
+        }
+    }
+}
+
+impl Error for PolicyError {}
+
+fn twice_the_window(auth: &Auth) -> Option<Duration> {
+    let Auth::Signature(verifier) = auth else {
+        return None;
+    };
+    let window = verifier.window()?;
+    // A signature made at the far edge of the future side stays fresh for both sides.
+    Some(window.past().max(window.future()).saturating_mul(2))
+}
+
+/// Refuses URL signatures without a known URL, and closes the gap between URL-signed
+/// and body-signed methods.
+fn sign_check(auth: Auth, methods: &[Method], url_known: bool) -> Result<Auth, PolicyError> {
+    let Auth::Signature(verifier) = auth else {
+        return Ok(auth);
+    };
+    let scheme = verifier.scheme();
+    let Some(method) = methods.iter().find(|method| scheme.signs_url(method)) else {
+        return Ok(Auth::Signature(verifier));
+    };
+    if !url_known {
+        let method = method.clone();
+        return Err(PolicyError::NoPublicUrl { method });
+    }
+    // The scheme may not sign the method: a captured GET is then a genuine POST whose
+    // body is that URL.
+    let both = methods.iter().any(|method| scheme.signs_body(method));
+    Ok(Auth::Signature(if both {
+        verifier.refuse_url_bodies()
+    } else {
+        verifier
+    }))
+}
+
+fn check_public_url(url: &Arc<str>) -> Result<(), PolicyError> {
+    let problem = |problem| {
+        let url = Arc::clone(url);
+        Err(PolicyError::PublicUrl { url, problem })
+    };
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    let Some(rest) = rest else {
+        return problem("has to start with https:// or http://");
+    };
+    if rest.is_empty() || rest.starts_with('/') {
+        return problem("names no host");
+    }
+    if url.contains(['?', '#']) {
+        return problem("has a query or fragment: leave it out, the request brings its own");
+    }
+    if url.ends_with('/') {
+        return problem("ends with a slash: leave it out, the request's path starts with one");
+    }
+    if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return problem("has white space or characters outside ASCII");
+    }
+    Ok(())
+}
+
+const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! A policy that could not do its work is not built.
+
+use countersign::{Keyring, Scheme, Secret, Verifier};
+
+use super::*;
+
+fn signature(preset: &str) -> Auth {
+    let keys = Keyring::single(Secret::new("a secret that is long enough"));
+    let scheme = Scheme::preset(preset).unwrap();
+    Auth::Signature(Verifier::new(&scheme, &keys).unwrap())
+}
+
+#[test]
+fn it_takes_post_and_a_mebibyte_unless_told_otherwise() {
+    let policy = Policy::builder(Auth::None).build().unwrap();
+
+    assert_eq!(policy.methods(), [Method::POST]);
+    assert_eq!(policy.body_limit(), 1024 * 1024);
+    assert!(!policy.observes());
+}
+
+#[test]
+fn it_remembers_for_twice_the_window_and_not_where_there_is_none() {
+    let remember = |auth| Policy::builder(auth).build().unwrap().remember();
+
+    let twice = Some(Duration::from_secs(600));
+    assert_eq!(remember(signature("designer-cloud")), twice);
+    assert_eq!(remember(signature("github")), None);
+    assert_eq!(remember(Auth::None), None);
+}
+
+#[test]
+fn what_only_observes_remembers_nothing() {
+    let policy = Policy::builder(signature("designer-cloud"))
+        .observe(true)
+        .remember(Duration::from_secs(1));
+
+    assert_eq!(policy.build().unwrap().remember(), None);
+}
+
+#[test]
+fn a_policy_without_methods_is_not_built() {
+    let policy = Policy::builder(Auth::None).methods([]);
+
+    assert_eq!(policy.build().unwrap_err(), PolicyError::NoMethods);
+}
+
+#[test]
+fn a_public_url_that_no_target_can_follow_is_named_and_explained() {
+    for (url, problem) in [
+        ("hooks.example.com", "https://"),
+        ("ftp://hooks.example.com", "https://"),
+        ("https://", "no host"),
+        ("https:///hooks", "no host"),
+        ("https://hooks.example.com/", "slash"),
+        ("https://hooks.example.com?a=b", "query"),
+        ("https://hooks.example.com#top", "fragment"),
+        ("https://hooks.example.com ", "white space"),
+        ("https://höoks.example.com", "ASCII"),
+    ] {
+        let error = Policy::builder(Auth::None).public_url(url).build();
+
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains(url) && text.contains(problem), "{text}");
+    }
+}
+
+#[test]
+fn a_public_url_may_have_the_path_that_a_proxy_takes_off() {
+    let policy = Policy::builder(Auth::None).public_url("http://example.com:8080/in");
+
+    assert_eq!(
+        policy.build().unwrap().public_url(),
+        Some("http://example.com:8080/in")
+    );
+}
+
+#[test]
+fn a_policy_does_not_print_its_secret() {
+    let policy = Policy::builder(signature("designer-cloud"))
+        .build()
+        .unwrap();
+
+    assert!(!format!("{policy:?}").contains("long enough"));
+}

@@ -1,0 +1,77 @@
+//! Why a request did not reach the inner service.
+
+use std::{error::Error, fmt};
+
+use countersign::Rejection;
+
+/// A request that was answered without the inner service.
+///
+/// It sits in the extensions of the response, for logs and metrics further out; the
+/// sender is told none of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A repeat of an accepted request, acknowledged once more.
+    Acknowledged,
+    /// The body broke off.
+    BodyFailed,
+    /// The body did not arrive in the time that something outside gives it.
+    BodyTimedOut,
+    /// The body is larger than the policy takes, or says it will be.
+    BodyTooLarge,
+    /// An equal request is being worked on.
+    InFlight,
+    /// The policy does not take this method.
+    MethodNotAllowed,
+    /// The request did not verify.
+    Rejected(Rejection),
+    /// A repeat of an accepted request.
+    Repeated,
+    /// What is needed to decide cannot be reached now.
+    Unavailable,
+    /// There is no flow at this address.
+    UnknownFlow,
+}
+
+impl Refusal {
+    /// A stable, lowercase label; for a rejection, the label of its reason.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::BodyFailed => "body_failed",
+            Self::BodyTimedOut => "body_timed_out",
+            Self::BodyTooLarge => "body_too_large",
+            Self::InFlight => "in_flight",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Rejected(rejection) => rejection.reason().as_str(),
+            Self::Repeated => "repeated",
+            Self::Unavailable => "unavailable",
+            Self::UnknownFlow => "unknown_flow",
+        }
+    }
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Acknowledged => "a repeat, acknowledged once more",
+            Self::BodyFailed => "the body broke off",
+            Self::BodyTimedOut => "the body did not arrive in time",
+            Self::BodyTooLarge => "the body is larger than the limit",
+            Self::InFlight => "an equal request is being worked on",
+            Self::MethodNotAllowed => "the method is not allowed",
+            Self::Rejected(rejection) => return rejection.fmt(f),
+            Self::Repeated => "a repeat of an accepted request",
+            Self::Unavailable => "what is needed to decide cannot be reached",
+            Self::UnknownFlow => "no such flow",
+        })
+    }
+}
+
+impl Error for Refusal {}

@@ -1,0 +1,152 @@
+//! What the sender is answered; the only place with status codes.
+
+use bytes::Bytes;
+use countersign::Auth;
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use crate::{Policy, Refusal, ReplyBody};
+
+/// Chooses the answer to a request that is not let in.
+///
+/// A function of the two arguments will do. `policy` is `None` where there is none: the
+/// flow is unknown, or could not be looked up. Whatever it answers, the [`Refusal`] is
+/// put into the response's extensions.
+pub trait Respond {
+    /// The whole answer.
+    fn respond(&self, refusal: &Refusal, policy: Option<&Policy>) -> Response<Bytes>;
+}
+
+impl<F> Respond for F
+where
+    F: Fn(&Refusal, Option<&Policy>) -> Response<Bytes>,
+{
+    fn respond(&self, refusal: &Refusal, policy: Option<&Policy>) -> Response<Bytes> {
+        self(refusal, policy)
+    }
+}
+
+/// The default answers: a status and a problem (RFC 9457) that gives no detail.
+///
+/// | status | refusal |
+/// | --- | --- |
+/// | 200 | a repeat, acknowledged once more: `{"duplicate":true}` |
+/// | 400 | the body broke off |
+/// | 401 | not verified, for whatever reason; with the challenge that HTTP asks for |
+/// | 404 | no such flow |
+/// | 405 | the method, with `Allow` |
+/// | 408 | the body was too slow |
+/// | 409 | a repeat, or one of an equal request in flight |
+/// | 413 | the body is too large |
+/// | 503 | cannot be decided now, with `Retry-After` |
+///
+/// The challenge names the kind of auth and nothing else: `Basic`, `ApiKey` or `Signature`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Problem;
+
+impl Respond for Problem {
+    fn respond(&self, refusal: &Refusal, policy: Option<&Policy>) -> Response<Bytes> {
+        let status = match refusal {
+            Refusal::Acknowledged => StatusCode::OK,
+            Refusal::BodyFailed => StatusCode::BAD_REQUEST,
+            Refusal::BodyTimedOut => StatusCode::REQUEST_TIMEOUT,
+            Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::InFlight | Refusal::Repeated => StatusCode::CONFLICT,
+            Refusal::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Refusal::Rejected(_) => StatusCode::UNAUTHORIZED,
+            Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::UnknownFlow => StatusCode::NOT_FOUND,
+        };
+        let mut response = if status.is_success() {
+            document(JSON, Bytes::from_static(DUPLICATE))
+        } else {
+            document(PROBLEM, problem(status))
+        };
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        match refusal {
+            Refusal::MethodNotAllowed => {
+                // RFC 9110 asks for the header even where it is empty.
+                let allow = policy.map_or(HeaderValue::from_static(""), Policy::allow);
+                headers.insert(ALLOW, allow);
+            }
+            Refusal::Rejected(_) => {
+                let challenge = challenge(policy.map(Policy::auth));
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            }
+            Refusal::Unavailable => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("10"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// The answer to a refusal, with the refusal in its extensions.
+pub(crate) fn refuse<B>(
+    respond: &impl Respond,
+    refusal: Refusal,
+    policy: Option<&Policy>,
+) -> Response<ReplyBody<B>> {
+    let mut response = respond.respond(&refusal, policy).map(ReplyBody::refusal);
+    response.extensions_mut().insert(refusal);
+    response
+}
+
+/// HTTP wants a challenge with every 401.
+fn challenge(auth: Option<&Auth>) -> &'static str {
+    match auth {
+        Some(Auth::Basic(_)) => r#"Basic realm="webhook", charset="UTF-8""#,
+        Some(Auth::ApiKey(_)) => r#"ApiKey realm="webhook""#,
+        _ => r#"Signature realm="webhook""#,
+    }
+}
+
+fn document(media: &'static str, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    let media = HeaderValue::from_static(media);
+    response.headers_mut().insert(CONTENT_TYPE, media);
+    response
+}
+
+/// The status in words and nothing else.
+fn problem(status: StatusCode) -> Bytes {
+    let title = status.canonical_reason().unwrap_or_default();
+    let code = status.as_u16();
+    format!(r#"{{"type":"about:blank","title":"{title}","status":{code}}}"#).into()
+}
+
+const DUPLICATE: &[u8] = br#"{"duplicate":true}"#;
+const JSON: &str = "application/json";
+const PROBLEM: &str = "application/problem+json";
+
+#[cfg(feature = "axum")]
+pub(crate) use extracted::not_extracted;
+
+#[cfg(feature = "axum")]
+mod extracted {
+    //! What a handler's extractor answers when it has nothing to give.
+
+    use axum::response::{IntoResponse, Response};
+    use http::StatusCode;
+
+    use crate::extract::ExtractError;
+
+    pub(crate) fn not_extracted(error: &ExtractError) -> Response {
+        match error {
+            ExtractError::NoLayer => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            ExtractError::NotVerified => (StatusCode::UNAUTHORIZED, String::new()),
+            ExtractError::Json(cause) if cause.is_data() => {
+                (StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+            }
+            ExtractError::Json(_) => (StatusCode::BAD_REQUEST, error.to_string()),
+        }
+        .into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,13 @@
+//! The Layer from outside: every way in, and every way to be turned away.
+
+#[cfg(feature = "axum")]
+mod axum;
+mod bodies;
+mod contract;
+mod hyper;
+mod observe;
+mod refusals;
+mod replay;
+mod stack;
+mod support;
+mod urls;
