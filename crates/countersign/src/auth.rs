@@ -1,4 +1,4 @@
-//! How a flow knows its senders.
+//! The four kinds of authentication, behind one question.
 
 use http::{HeaderMap, Method};
 
@@ -9,22 +9,23 @@ mod basic;
 
 pub use api_key::ApiKey;
 pub use basic::Basic;
+pub(crate) use basic::credentials;
 
-/// How a flow knows its senders.
+/// How a flow knows its senders. There is no default: letting anybody in is written out.
 #[derive(Clone, Debug)]
 pub enum Auth {
-    /// Anybody may send.
+    /// Not at all: anybody may send.
     None,
-    /// HTTP basic authentication.
+    /// By a user and a password.
     Basic(Basic),
-    /// An API key.
+    /// By a secret in a header.
     ApiKey(ApiKey),
-    /// A signature.
+    /// By a signature over what is sent.
     Signature(Verifier),
 }
 
 impl Auth {
-    /// Looks at what can be judged before the body is read.
+    /// Looks at what can be judged before the body is read: presence and grammar, not genuineness.
     pub fn check_head(&self, method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
         match self {
             Self::None => Ok(()),

@@ -173,10 +173,7 @@ impl Keyring {
             ring.push(key);
         }
         if ring.is_empty() {
-            return Err(KeyError {
-                key: None,
-                problem: KeyProblem::None,
-            });
+            return Err(KeyError::none());
         }
         Ok(Self(ring))
     }
@@ -195,25 +192,45 @@ impl Keyring {
 /// A key that cannot be used, and what to do about it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeyError {
-    key: Option<KeyId>,
+    owner: Owner,
     problem: KeyProblem,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Owner {
+    Key(KeyId),
+    Nobody,
+    User(String),
 }
 
 impl KeyError {
     pub(crate) fn of(key: &KeyId, problem: KeyProblem) -> Self {
         Self {
-            key: Some(key.clone()),
+            owner: Owner::Key(key.clone()),
             problem,
         }
     }
 
-    pub(crate) fn nameless(problem: KeyProblem) -> Self {
-        Self { key: None, problem }
+    pub(crate) fn of_user(name: &str, problem: KeyProblem) -> Self {
+        Self {
+            owner: Owner::User(name.to_owned()),
+            problem,
+        }
+    }
+
+    pub(crate) fn none() -> Self {
+        Self {
+            owner: Owner::Nobody,
+            problem: KeyProblem::None,
+        }
     }
 
     /// The key in question, if it is one.
     pub fn key(&self) -> Option<&KeyId> {
-        self.key.as_ref()
+        match &self.owner {
+            Owner::Key(key) => Some(key),
+            Owner::Nobody | Owner::User(_) => None,
+        }
     }
 
     /// The kind of problem.
@@ -224,9 +241,10 @@ impl KeyError {
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.key {
-            Some(key) => write!(f, "key `{key}` {}", self.problem),
-            None => write!(f, "{}", self.problem),
+        match &self.owner {
+            Owner::Key(key) => write!(f, "key `{key}` {}", self.problem),
+            Owner::Nobody => self.problem.fmt(f),
+            Owner::User(name) => write!(f, "user `{}` {}", name.escape_debug(), self.problem),
         }
     }
 }

@@ -56,7 +56,8 @@ impl Tag {
             })
     }
 
-    fn of(bytes: &[u8]) -> Self {
+    /// A tag that begins with these bytes and has nothing after them.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut tag = Self::default();
         tag.0
             .iter_mut()
@@ -86,9 +87,14 @@ impl MacKey {
         match digest {
             Digest::Ed25519 => None,
             Digest::HmacSha1 => Some(Self::Sha1(Box::new(keyed(secret)))),
-            Digest::HmacSha256 => Some(Self::Sha256(Box::new(keyed(secret)))),
+            Digest::HmacSha256 => Some(Self::sha256(secret)),
             Digest::HmacSha512 => Some(Self::Sha512(Box::new(keyed(secret)))),
         }
+    }
+
+    /// The state for HMAC-SHA-256.
+    pub(crate) fn sha256(secret: &[u8]) -> Self {
+        Self::Sha256(Box::new(keyed(secret)))
     }
 
     /// The MAC of the pieces in a row.

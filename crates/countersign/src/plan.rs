@@ -1,5 +1,6 @@
 //! A scheme and its keys, compiled: everything that does not depend on the request.
 
+use std::iter;
 use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderName, Method};
@@ -11,20 +12,21 @@ use crate::key::{Material, Validity};
 use crate::mac::{Digest, MacKey};
 use crate::message::{Template, only_line};
 use crate::scheme::{Description, KeyEncoding, Place, Rule};
-use crate::{Key, KeyError, KeyId, KeyProblem, Keyring, Reason, Scheme};
+use crate::{Key, KeyError, KeyId, KeyProblem, Keyring, Reason, Scheme, SchemeError};
 
 pub(crate) struct Plan {
     scheme: Scheme,
     layout: Layout,
-    sets: Vec<HeaderSet>,
+    names: HeaderSet,
+    fallbacks: Vec<HeaderSet>,
     keys: Vec<PlanKey>,
 }
 
 /// Headers that belong together.
-struct HeaderSet {
-    signature: HeaderName,
-    timestamp: Option<HeaderName>,
-    id: Option<HeaderName>,
+pub(crate) struct HeaderSet {
+    pub(crate) signature: HeaderName,
+    pub(crate) timestamp: Option<HeaderName>,
+    pub(crate) id: Option<HeaderName>,
 }
 
 /// A key, ready for use.
@@ -52,7 +54,7 @@ pub(crate) struct Elements<'a> {
 }
 
 impl Plan {
-    pub(crate) fn new(scheme: &Scheme, keyring: &Keyring) -> Result<Self, KeyError> {
+    pub(crate) fn new(scheme: &Scheme, keyring: &Keyring) -> Result<Self, SchemeError> {
         let description = scheme.description();
         let mut labels: Vec<Label> = Vec::new();
         let mut keys = Vec::new();
@@ -82,11 +84,14 @@ impl Plan {
             });
         }
         let layout = Layout::new(&description.signature, timestamp_at(description), labels);
-        let sets = header_sets(description);
+        let mut sets = header_sets(description).into_iter();
         Ok(Self {
             scheme: scheme.clone(),
             layout,
-            sets,
+            names: sets
+                .next()
+                .ok_or(SchemeError::Nothing("header of the signature"))?,
+            fallbacks: sets.collect(),
             keys,
         })
     }
@@ -110,11 +115,9 @@ impl Plan {
 
     /// Reads the scheme's elements: presence and grammar, nothing else.
     pub(crate) fn read<'a>(&self, headers: &'a HeaderMap) -> Result<Elements<'a>, Reason> {
-        let present = |set: &&HeaderSet| set.names().any(|name| headers.contains_key(name));
-        let set = self
-            .sets
-            .iter()
-            .find(present)
+        let mut sets = iter::once(&self.names).chain(&self.fallbacks);
+        let set = sets
+            .find(|set| set.names().any(|name| headers.contains_key(name)))
             .ok_or(Reason::MissingHeader)?;
         let found = self.layout.read(headers, &set.signature)?;
         let id = match &set.id {
@@ -145,16 +148,24 @@ impl Plan {
         })
     }
 
-    /// The headers that are written: the names of the signature, the timestamp and the id.
-    pub(crate) fn names(&self) -> Option<(&HeaderName, Option<&HeaderName>, Option<&HeaderName>)> {
-        let set = self.sets.first()?;
-        Some((&set.signature, set.timestamp.as_ref(), set.id.as_ref()))
+    /// The headers that a signer writes.
+    pub(crate) fn names(&self) -> &HeaderSet {
+        &self.names
     }
 }
 
 impl PlanKey {
     pub(crate) fn is_active(&self, now: SystemTime) -> bool {
         self.validity.covers(now)
+    }
+
+    /// What this key signs with, unless it can only verify.
+    pub(crate) fn mac(&self) -> Option<&MacKey> {
+        match &self.lock {
+            Lock::Mac(mac) => Some(mac),
+            #[cfg(feature = "ed25519")]
+            Lock::Public(_) => None,
+        }
     }
 
     /// Whether this key makes signatures under the label at `index`.
@@ -186,7 +197,7 @@ impl Lock {
 
 impl HeaderSet {
     fn names(&self) -> impl Iterator<Item = &HeaderName> {
-        std::iter::once(&self.signature)
+        iter::once(&self.signature)
             .chain(&self.timestamp)
             .chain(&self.id)
     }
