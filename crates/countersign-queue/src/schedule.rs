@@ -1,0 +1,200 @@
+//! Whose turn it is: a ring of lanes that may have work, timers of lanes that wait, and the leases that are out.
+//!
+//! A lane is in the ring, or waits for its timer, or has nothing to do, or has as many claims out as it may; settling one
+//! of its claims puts it back. So a claim never walks past lanes that cannot take part, however many there are.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::key::{DeliveryKey, LaneNumber};
+use crate::lane::{Lane, Ledger, Taken};
+
+/// All lanes, and whose turn it is.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    lanes: Vec<Lane>,
+    ring: VecDeque<LaneNumber>,
+    timers: BTreeSet<(u64, LaneNumber)>,
+    leases: HashMap<DeliveryKey, Lease>,
+    /// Claimed batches by their marker, with how many of each are not settled.
+    batches: HashMap<i64, usize>,
+    /// Lanes whose ledger the group that is being written has changed.
+    staged: Vec<LaneNumber>,
+    window: usize,
+}
+
+/// A delivery that is being tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lease {
+    /// Which attempt this is.
+    pub(crate) attempt: u32,
+    /// When it was claimed.
+    pub(crate) at: u64,
+    /// The marker that it was committed under.
+    pub(crate) batch: i64,
+    /// The row of its last recorded attempt, 0 if there is none.
+    pub(crate) last: i64,
+    pub(crate) taken: Taken,
+}
+
+impl Schedule {
+    pub(crate) fn new(window: usize) -> Self {
+        Self {
+            lanes: Vec::new(),
+            ring: VecDeque::new(),
+            timers: BTreeSet::new(),
+            leases: HashMap::new(),
+            batches: HashMap::new(),
+            staged: Vec::new(),
+            window: window.max(1),
+        }
+    }
+
+    /// Adds the lane with the next number.
+    pub(crate) fn add(&mut self, flow: usize, step: Arc<str>, ledger: Ledger) -> LaneNumber {
+        let number = LaneNumber(self.lanes.len() as u32);
+        self.lanes
+            .push(Lane::new(number, flow, step, ledger, self.window));
+        self.arm(number);
+        number
+    }
+
+    pub(crate) fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    pub(crate) fn lane(&mut self, number: LaneNumber) -> &mut Lane {
+        &mut self.lanes[number.index()]
+    }
+
+    /// Sees to it that the lane gets its turn when it has something to do.
+    pub(crate) fn arm(&mut self, number: LaneNumber) {
+        let lane = &mut self.lanes[number.index()];
+        if lane.in_ring {
+            return;
+        }
+        let next = lane.next();
+        if let Some(at) = lane.timer.take() {
+            self.timers.remove(&(at, number));
+        }
+        match next {
+            None => {}
+            Some(0) => {
+                lane.in_ring = true;
+                self.ring.push_back(number);
+            }
+            Some(at) => {
+                lane.timer = Some(at);
+                self.timers.insert((at, number));
+            }
+        }
+    }
+
+    /// Puts the lanes whose time has come into the ring.
+    pub(crate) fn ring_timers(&mut self, now: u64) {
+        while let Some(&(at, number)) = self.timers.first() {
+            if at > now {
+                break;
+            }
+            self.timers.pop_first();
+            let lane = &mut self.lanes[number.index()];
+            lane.timer = None;
+            if !lane.in_ring {
+                lane.in_ring = true;
+                self.ring.push_back(number);
+            }
+        }
+    }
+
+    /// Takes the lane whose turn it is out of the ring. Lanes with `per_step` claims out leave it too, and come back
+    /// when one of these is settled.
+    pub(crate) fn turn(&mut self, per_step: usize) -> Option<LaneNumber> {
+        loop {
+            let number = self.ring.pop_front()?;
+            let lane = &mut self.lanes[number.index()];
+            lane.in_ring = false;
+            if lane.in_flight < per_step {
+                return Some(number);
+            }
+        }
+    }
+
+    /// Puts a lane that took its turn at the end of the ring.
+    pub(crate) fn again(&mut self, number: LaneNumber) {
+        let lane = &mut self.lanes[number.index()];
+        if !lane.in_ring {
+            lane.in_ring = true;
+            self.ring.push_back(number);
+        }
+    }
+
+    /// When there is something to claim without any further event, as far as is known.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        self.timers.first().map(|&(at, _)| at)
+    }
+
+    pub(crate) fn lease(&self, delivery: DeliveryKey) -> Option<Lease> {
+        self.leases.get(&delivery).copied()
+    }
+
+    pub(crate) fn is_out(&self, delivery: DeliveryKey) -> bool {
+        self.leases.contains_key(&delivery)
+    }
+
+    /// Notes a claim that was committed.
+    pub(crate) fn lend(&mut self, delivery: DeliveryKey, lease: Lease) {
+        self.leases.insert(delivery, lease);
+        *self.batches.entry(lease.batch).or_default() += 1;
+    }
+
+    /// Notes a settlement that was committed.
+    pub(crate) fn give_back(&mut self, delivery: DeliveryKey) {
+        let Some(lease) = self.leases.remove(&delivery) else {
+            return;
+        };
+        self.lanes[delivery.lane().index()].in_flight -= 1;
+        if let Some(left) = self.batches.get_mut(&lease.batch) {
+            *left -= 1;
+            if *left == 0 {
+                self.batches.remove(&lease.batch);
+            }
+        }
+    }
+
+    /// How many of a batch are not settled.
+    pub(crate) fn left(&self, batch: i64) -> usize {
+        self.batches.get(&batch).copied().unwrap_or(0)
+    }
+
+    /// The ledger of a lane as the group that is being written changes it.
+    pub(crate) fn stage(&mut self, number: LaneNumber) -> &mut Ledger {
+        let lane = &mut self.lanes[number.index()];
+        if lane.staged == lane.ledger {
+            self.staged.push(number);
+        }
+        &mut lane.staged
+    }
+
+    /// The ledgers that the group changes.
+    pub(crate) fn staged(&self) -> impl Iterator<Item = (LaneNumber, &Ledger)> {
+        self.staged
+            .iter()
+            .map(|&number| (number, &self.lanes[number.index()].staged))
+    }
+
+    /// The group was committed.
+    pub(crate) fn keep_staged(&mut self) {
+        for number in self.staged.drain(..) {
+            let lane = &mut self.lanes[number.index()];
+            lane.ledger = lane.staged;
+        }
+    }
+
+    /// The group was rolled back.
+    pub(crate) fn drop_staged(&mut self) {
+        for number in self.staged.drain(..) {
+            let lane = &mut self.lanes[number.index()];
+            lane.staged = lane.ledger;
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Who gets into a group: repeats are answered, what cannot be stored is refused, new names get their numbers.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use rusqlite::params;
+
+use super::group::Append;
+use super::trouble::Trouble;
+use super::writer::Writer;
+use crate::key::LaneNumber;
+use crate::lane::Ledger;
+use crate::names::lane_names;
+use crate::options::duration_millis;
+use crate::{AppendError, Appended, NewEvent};
+
+impl Writer<'_> {
+    /// The appends that are to be written.
+    pub(super) fn admit(&mut self, asked: Vec<Append>, now: u64) -> Result<Vec<Append>, Trouble> {
+        let mut admitted = self.without_repeats(asked, now);
+        if admitted.is_empty() {
+            return Ok(admitted);
+        }
+        let weight = admitted.iter().map(|append| append.weight as u64).sum();
+        self.full = !self.has_room(weight);
+        if self.full {
+            refuse_all(admitted, &AppendError::Full);
+            return Ok(Vec::new());
+        }
+        let mut first = 0;
+        while let Some(append) = admitted.get(first) {
+            match self.find_numbers(&append.event) {
+                Ok(flow) => admitted[first].flow = flow,
+                Err(Trouble::Full) => {
+                    self.full = true;
+                    refuse_all(admitted, &AppendError::Full);
+                    return Ok(Vec::new());
+                }
+                Err(Trouble::Row(detail)) => {
+                    admitted
+                        .remove(first)
+                        .refuse(AppendError::Rejected(detail.into()));
+                    continue;
+                }
+                Err(fatal) => return Err(fatal),
+            }
+            first += 1;
+        }
+        Ok(admitted)
+    }
+
+    /// Answers repeats of what is on disk; repeats of what is in this very group wait for its commit.
+    fn without_repeats(&mut self, asked: Vec<Append>, now: u64) -> Vec<Append> {
+        let mut admitted: Vec<Append> = Vec::with_capacity(asked.len());
+        let mut firsts: HashMap<[u8; 16], usize> = HashMap::new();
+        for append in asked {
+            if let Err(detail) = check(&append.event) {
+                append.refuse(AppendError::Rejected(detail.into()));
+                continue;
+            }
+            if let Some(replay) = append.event.replay {
+                if let Some(id) = self.replays.find(&replay.key, now) {
+                    self.stats.repeats += 1;
+                    let _ = append.answer.send(Ok(Appended {
+                        id,
+                        duplicate: true,
+                    }));
+                    continue;
+                }
+                match firsts.entry(replay.key) {
+                    Entry::Occupied(first) => {
+                        self.stats.repeats += 1;
+                        admitted[*first.get()].echoes.push(append.answer);
+                        continue;
+                    }
+                    Entry::Vacant(first) => drop(first.insert(admitted.len())),
+                }
+            }
+            admitted.push(append);
+        }
+        admitted
+    }
+
+    /// Whether the disk has room for `weight` bytes and the reserve.
+    fn has_room(&self, weight: u64) -> bool {
+        match (self.options.free_space)(&self.folder) {
+            Ok(free) => free.saturating_sub(weight) >= self.options.reserve_bytes,
+            Err(error) => {
+                tracing::warn!(%error, "cannot tell how full the disk is");
+                true
+            }
+        }
+    }
+
+    /// The number of the event's flow, after seeing to it that its lanes have numbers too.
+    fn find_numbers(&mut self, event: &NewEvent) -> Result<usize, Trouble> {
+        let keep = event
+            .replay
+            .map_or(0, |replay| duration_millis(replay.keep));
+        if let Some(flow) = self.names.number(&event.organization, &event.flow) {
+            let known = self.names.flow(flow);
+            if keep <= self.replay_keep
+                && lane_names(&event.steps).all(|step| known.lane(step).is_some())
+            {
+                return Ok(flow);
+            }
+        }
+        let connection = self.sql.connection;
+        let transaction = connection
+            .unchecked_transaction()
+            .map_err(|error| Trouble::fatal(&error))?;
+        let run =
+            |sql: &str, values: &[&dyn rusqlite::ToSql]| match transaction.execute(sql, values) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(Trouble::of_row(&error)),
+            };
+        let known = self.names.number(&event.organization, &event.flow);
+        let flow = known.unwrap_or(self.names.count());
+        if known.is_none() {
+            let row = params![flow as i64, event.organization, event.flow];
+            run("INSERT INTO flows VALUES (?, ?, ?)", row)?;
+        }
+        let mut new = Vec::new();
+        for step in lane_names(&event.steps) {
+            if known.is_some_and(|flow| self.names.flow(flow).lane(step).is_some()) {
+                continue;
+            }
+            let number = self.schedule.lanes().len() + new.len();
+            if number >= LaneNumber::LIMIT {
+                return Err(Trouble::Row("there are too many steps".into()));
+            }
+            run(
+                "INSERT INTO lanes (id, flow, step) VALUES (?, ?, ?)",
+                params![number as i64, flow as i64, step],
+            )?;
+            new.push(Arc::from(step));
+        }
+        if keep > self.replay_keep {
+            run(
+                "UPDATE meta SET value = ? WHERE name = 'replay_keep'",
+                params![keep as i64],
+            )?;
+        }
+        transaction
+            .commit()
+            .map_err(|error| Trouble::at_commit(&error))?;
+
+        self.replay_keep = self.replay_keep.max(keep);
+        if known.is_none() {
+            self.names
+                .add_flow(Arc::clone(&event.organization), Arc::clone(&event.flow));
+        }
+        for step in new {
+            let lane = self
+                .schedule
+                .add(flow, Arc::clone(&step), Ledger::default());
+            self.names.add_lane(flow, step, lane);
+        }
+        Ok(flow)
+    }
+}
+
+/// Refuses them all for the same reason.
+pub(super) fn refuse_all(appends: Vec<Append>, error: &AppendError) {
+    for append in appends {
+        append.refuse(error.clone());
+    }
+}
+
+/// What the names and the target of an event may be.
+fn check(event: &NewEvent) -> Result<(), &'static str> {
+    let names = [&event.organization, &event.flow]
+        .into_iter()
+        .chain(event.key.as_ref())
+        .chain(&*event.steps);
+    for name in names {
+        if name.is_empty() || name.len() > LONGEST_NAME {
+            return Err("a name in it is empty or longer than 255 bytes");
+        }
+    }
+    if event.target.len() > LONGEST_TARGET {
+        Err("its target is longer than 64 KiB")
+    } else {
+        Ok(())
+    }
+}
+
+const LONGEST_NAME: usize = 255;
+const LONGEST_TARGET: usize = 64 << 10;

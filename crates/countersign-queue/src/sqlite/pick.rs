@@ -1,0 +1,165 @@
+//! Claims: whose turn it is, read from the store and marked there before anybody tries.
+
+use std::sync::Arc;
+
+use rusqlite::Error;
+
+use super::group::{Claiming, Pick};
+use super::sql::{Settled, Stored};
+use super::trouble::Trouble;
+use super::writer::Writer;
+use crate::key::{DeliveryKey, LaneNumber};
+use crate::lane::Taken;
+use crate::schedule::Lease;
+
+impl Writer<'_> {
+    /// Picks what is due, one of each lane in turn, and marks it as claimed.
+    ///
+    /// Runs before anything else in its transaction, so that what it reads is committed.
+    pub(super) fn pick(&mut self, claiming: &mut Claiming, now: u64) -> Result<(), Trouble> {
+        if claiming.limits.per_step == 0 {
+            return Ok(());
+        }
+        let batch = self.next_claim;
+        let fatal = |error: Error| Trouble::fatal(&error);
+        while claiming.picks.len() < claiming.limits.total {
+            let Some(number) = self.schedule.turn(claiming.limits.per_step) else {
+                break;
+            };
+            self.look(number).map_err(fatal)?;
+            let Some(taken) = self.schedule.lane(number).take(now) else {
+                self.schedule.arm(number);
+                continue;
+            };
+            self.schedule.again(number);
+            if let Some(pick) = self.load(number, taken, batch, now).map_err(fatal)? {
+                claiming.picks.push(pick);
+            } else {
+                self.schedule.lane(number).in_flight -= 1;
+            }
+        }
+        self.mark(&claiming.picks, batch, now).map_err(fatal)
+    }
+
+    /// Reads what a lane asks for.
+    fn look(&mut self, number: LaneNumber) -> rusqlite::Result<()> {
+        if let Some((after, limit)) = self.schedule.lane(number).fresh.wants() {
+            let rows = self.sql.fresh(number, after, limit)?;
+            self.schedule.lane(number).fresh.refill(rows);
+        }
+        let lane = self.schedule.lane(number);
+        if let Some(limit) = lane.retry.wants() {
+            // The store still has the rows that are out as due: so many more are read.
+            let limit = limit + lane.in_flight;
+            let rows = self.sql.retries(number, limit)?;
+            let all = rows.len() < limit;
+            let rows: Vec<_> = rows
+                .into_iter()
+                .filter(|&(_, delivery)| !self.schedule.is_out(delivery))
+                .collect();
+            let rows = rows
+                .into_iter()
+                .map(|(due, delivery)| (due, delivery.event()));
+            self.schedule.lane(number).retry.refill(rows, all);
+        }
+        Ok(())
+    }
+
+    /// Reads what was taken; `None` if the store has it settled already.
+    fn load(
+        &mut self,
+        number: LaneNumber,
+        taken: Taken,
+        batch: i64,
+        at: u64,
+    ) -> rusqlite::Result<Option<Pick>> {
+        let delivery = DeliveryKey::new(number, taken.event());
+        let (attempt, last) = match taken {
+            Taken::Fresh { event } => {
+                let ledger = self.schedule.stage(number);
+                ledger.cursor = ledger.cursor.max(event);
+                (1, 0)
+            }
+            Taken::Retry { .. } => match self.sql.delivery(delivery)? {
+                Some((state, attempts, last)) if state == Stored::Waiting as i64 => {
+                    (attempts.saturating_add(1), last)
+                }
+                _ => return Ok(None),
+            },
+        };
+        let flow = self.names.flow(self.schedule.lane(number).flow);
+        let event = self
+            .sql
+            .event(taken.event(), &flow.organization, &flow.name)?
+            .map(Arc::new);
+        let lease = Lease {
+            attempt,
+            at,
+            batch,
+            last,
+            taken,
+        };
+        Ok(Some(Pick {
+            delivery,
+            lease,
+            event,
+        }))
+    }
+
+    /// Writes the marker of a batch; what cannot be delivered because it is damaged is dead.
+    fn mark(&mut self, picks: &[Pick], batch: i64, now: u64) -> rusqlite::Result<()> {
+        let mut claimed = Vec::with_capacity(picks.len() * MARK);
+        for pick in picks {
+            if let Err(reason) = pick.event {
+                let attempts = pick.lease.attempt - 1;
+                let reason = format!("damaged: {reason}");
+                let row = Settled {
+                    state: Stored::Dead,
+                    attempts,
+                    due: None,
+                    last: pick.lease.last,
+                    reason: Some(&reason),
+                };
+                self.sql.settle(pick.delivery, &row)?;
+                self.stage_move(pick.delivery.lane(), pick.lease.taken, Stored::Dead);
+            } else {
+                claimed.extend(pick.delivery.stored().to_le_bytes());
+                claimed.extend(pick.lease.attempt.to_le_bytes());
+            }
+        }
+        if !claimed.is_empty() {
+            self.sql.insert_claim(batch, now, &claimed)?;
+            self.next_claim += 1;
+        }
+        Ok(())
+    }
+
+    /// Counts a delivery in its new state.
+    pub(super) fn stage_move(&mut self, lane: LaneNumber, from: Taken, to: Stored) {
+        let ledger = self.schedule.stage(lane);
+        match from {
+            Taken::Fresh { .. } => ledger.fresh = ledger.fresh.saturating_sub(1),
+            Taken::Retry { .. } => ledger.waiting = ledger.waiting.saturating_sub(1),
+        }
+        match to {
+            Stored::Fresh => ledger.fresh += 1,
+            Stored::Waiting => ledger.waiting += 1,
+            Stored::Done => ledger.done += 1,
+            Stored::Dead => ledger.dead += 1,
+        }
+    }
+}
+
+/// Reads the deliveries and attempt numbers of a marker.
+pub(super) fn marked(claimed: &[u8]) -> impl Iterator<Item = (DeliveryKey, u32)> {
+    claimed.as_chunks::<MARK>().0.iter().filter_map(|mark| {
+        let (delivery, attempt) = mark.split_first_chunk::<8>()?;
+        let attempt = u32::from_le_bytes(attempt.try_into().ok()?);
+        Some((
+            DeliveryKey::from_stored(i64::from_le_bytes(*delivery))?,
+            attempt,
+        ))
+    })
+}
+
+const MARK: usize = 8 + 4;

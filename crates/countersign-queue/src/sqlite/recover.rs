@@ -1,0 +1,222 @@
+//! What is done before a queue that was open before is used again.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Result, params};
+
+use super::pick::marked;
+use super::rows::LONGEST_WAIT;
+use super::sql::{AttemptRow, Settled, Sql, Stored, count};
+use super::writer::Writer;
+use crate::id::LAST_ROW;
+use crate::key::LaneNumber;
+use crate::lane::Ledger;
+use crate::names::Names;
+use crate::schedule::Schedule;
+use crate::{EventId, Options};
+
+/// What the writer begins with.
+#[derive(Debug)]
+pub(super) struct Recovered {
+    pub(super) names: Names,
+    pub(super) schedule: Schedule,
+    pub(super) replay_keep: u64,
+    pub(super) next_event: u64,
+    pub(super) next_attempt: i64,
+    pub(super) removed_through: u64,
+}
+
+/// Counts what was interrupted as attempts, and reads the rest of what the writer begins with.
+pub(super) fn recover(connection: &Connection, options: &Options) -> Result<Recovered> {
+    let now = options.clock.now();
+    let transaction = connection.unchecked_transaction()?;
+    let next_attempt = count_interrupted(&transaction, now)?;
+    let (names, schedule) = read_lanes(&transaction, options.window)?;
+    clamp_due_times(&transaction, &schedule, now)?;
+    let meta = |name: &str| {
+        let value = transaction.query_row("SELECT value FROM meta WHERE name = ?", [name], |row| {
+            Ok(count(row, 0))
+        });
+        value.optional().map(Option::unwrap_or_default)
+    };
+    let (replay_keep, removed_through) = (meta("replay_keep")?, meta("removed_through")?);
+    let last = transaction.query_row("SELECT max(id) FROM events", [], |row| Ok(count(row, 0)))?;
+    let last_claimed = schedule
+        .lanes()
+        .iter()
+        .map(|lane| lane.ledger.cursor)
+        .max()
+        .unwrap_or(0);
+    let next_event = last.max(removed_through).max(last_claimed) + 1;
+    transaction.commit()?;
+    Ok(Recovered {
+        names,
+        schedule,
+        replay_keep,
+        next_event,
+        next_attempt,
+        removed_through,
+    })
+}
+
+/// Whatever was claimed and not settled had one attempt that was cut short, and is due at once.
+fn count_interrupted(connection: &Connection, now: u64) -> Result<i64> {
+    let last_attempt: Option<i64> =
+        connection.query_row("SELECT max(id) FROM attempts", [], |row| row.get(0))?;
+    let mut next_attempt = last_attempt.unwrap_or(0) + 1;
+    let mut claims = connection.prepare("SELECT claimed, at FROM claims ORDER BY id")?;
+    let claims = claims.query_map([], |row| Ok((row.get::<_, Vec<u8>>(0)?, count(row, 1))))?;
+    let mut sql = Sql::prepare(connection)?;
+    let mut interrupted = 0_u64;
+    for claim in claims {
+        let (claimed, at) = claim?;
+        for (delivery, number) in marked(&claimed) {
+            let Some((state, attempts, last)) = sql.delivery(delivery)? else {
+                continue;
+            };
+            let fresh = state == Stored::Fresh as i64;
+            if attempts >= number || !(fresh || state == Stored::Waiting as i64) {
+                continue;
+            }
+            let id = next_attempt;
+            next_attempt += 1;
+            sql.insert_attempt(&AttemptRow {
+                id,
+                previous: last,
+                delivery,
+                number,
+                started: at,
+                took: 0,
+                outcome: "interrupted",
+                status: None,
+                error: None,
+                answer: &[],
+            })?;
+            let (state, due) = (Stored::Waiting, Some(now));
+            sql.settle(
+                delivery,
+                &Settled {
+                    state,
+                    attempts: number,
+                    due,
+                    last: id,
+                    reason: None,
+                },
+            )?;
+            if fresh {
+                let moved =
+                    "UPDATE lanes SET fresh = fresh - 1, waiting = waiting + 1 WHERE id = ?";
+                connection.execute(moved, [delivery.lane().0])?;
+            }
+            interrupted += 1;
+        }
+    }
+    connection.execute("DELETE FROM claims", [])?;
+    if interrupted > 0 {
+        tracing::info!(
+            interrupted,
+            "deliveries were being tried when the queue was last open"
+        );
+    }
+    Ok(next_attempt)
+}
+
+fn read_lanes(connection: &Connection, window: usize) -> Result<(Names, Schedule)> {
+    let (mut names, mut schedule) = (Names::default(), Schedule::new(window));
+    let mut flows = connection.prepare("SELECT id, organization, name FROM flows ORDER BY id")?;
+    let mut flows = flows.query([])?;
+    while let Some(row) = flows.next()? {
+        let number = names.add_flow(row.get::<_, Arc<str>>(1)?, row.get::<_, Arc<str>>(2)?);
+        expect_number(row.get(0)?, number)?;
+    }
+    let mut lanes = connection.prepare(
+        "SELECT id, flow, step, cursor, fresh, waiting, done, dead FROM lanes ORDER BY id",
+    )?;
+    let mut lanes = lanes.query([])?;
+    while let Some(row) = lanes.next()? {
+        let (flow, step) = (count(row, 1) as usize, row.get::<_, Arc<str>>(2)?);
+        let ledger = Ledger {
+            cursor: count(row, 3).min(LAST_ROW),
+            fresh: count(row, 4),
+            waiting: count(row, 5),
+            done: count(row, 6),
+            dead: count(row, 7),
+        };
+        expect_number(row.get(0)?, schedule.lanes().len())?;
+        if flow >= names.count() || schedule.lanes().len() >= LaneNumber::LIMIT {
+            return Err(damaged(row.get(0)?));
+        }
+        let lane = schedule.add(flow, Arc::clone(&step), ledger);
+        names.add_lane(flow, step, lane);
+    }
+    Ok((names, schedule))
+}
+
+/// The clock may have been ahead when these were stored: nothing waits longer than it could have been told to.
+fn clamp_due_times(connection: &Connection, schedule: &Schedule, now: u64) -> Result<()> {
+    let latest = (now + LONGEST_WAIT) as i64;
+    let mut clamp = connection
+        .prepare("UPDATE deliveries SET due = ?1 WHERE state = 1 AND lane = ?2 AND due > ?1")?;
+    for lane in schedule
+        .lanes()
+        .iter()
+        .filter(|lane| lane.ledger.waiting > 0)
+    {
+        clamp.execute(params![latest, lane.number.0])?;
+    }
+    Ok(())
+}
+
+/// Numbers are given out without gaps, and nothing removes them.
+fn expect_number(found: i64, expected: usize) -> Result<()> {
+    if found == expected as i64 {
+        Ok(())
+    } else {
+        Err(damaged(found))
+    }
+}
+
+fn damaged(number: i64) -> rusqlite::Error {
+    rusqlite::Error::IntegralValueOutOfRange(0, number)
+}
+
+impl Writer<'_> {
+    /// Remembers the replay keys of the newest events, until they are too old or there is no more room.
+    pub(super) fn warm_up(&mut self) -> Result<()> {
+        let now = self.options.clock.now();
+        let newest = "SELECT id, tail, received, replay, replay_until FROM events ORDER BY id DESC";
+        let mut rows = self.sql.connection.prepare(newest)?;
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            let (received, until) = (count(row, 2), count(row, 4));
+            // No older event was to be remembered for longer than this.
+            let latest = if until > 0 { until } else { received };
+            if latest
+                .saturating_add(self.replay_keep)
+                .saturating_add(SLACK)
+                < now
+            {
+                break;
+            }
+            let key = row
+                .get_ref(3)?
+                .as_blob()
+                .ok()
+                .and_then(|key| <[u8; 16]>::try_from(key).ok());
+            let (Some(key), true) = (key, now < until) else {
+                continue;
+            };
+            let (id, tail): (i64, i64) = (row.get(0)?, row.get(1)?);
+            if !self
+                .replays
+                .recall(key, EventId::new(id as u64, tail as u64), until)
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How far the times of receipt may be out of order, in milliseconds.
+const SLACK: u64 = 60_000;

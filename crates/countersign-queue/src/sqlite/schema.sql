@@ -1,0 +1,84 @@
+-- The queue, schema 1. Times are milliseconds since the Unix epoch.
+
+-- Who owns what. A flow belongs to one organization; one that moves becomes a new row and its past stays where it was.
+CREATE TABLE flows (
+    id           INTEGER PRIMARY KEY,
+    organization TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    UNIQUE (organization, name)
+);
+
+-- A lane is one step of one flow; its row keeps count of its deliveries. The lane with no step name lists the events
+-- that owe nothing. Every delivery up to the event `cursor` has been claimed at some time.
+CREATE TABLE lanes (
+    id      INTEGER PRIMARY KEY,
+    flow    INTEGER NOT NULL REFERENCES flows (id),
+    step    TEXT NOT NULL,
+    cursor  INTEGER NOT NULL DEFAULT 0,
+    fresh   INTEGER NOT NULL DEFAULT 0,
+    waiting INTEGER NOT NULL DEFAULT 0,
+    done    INTEGER NOT NULL DEFAULT 0,
+    dead    INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (flow, step)
+);
+
+-- The body comes last, so that looking at the rest does not read it. Numbers are never used twice.
+CREATE TABLE events (
+    id           INTEGER PRIMARY KEY,
+    tail         INTEGER NOT NULL,
+    flow         INTEGER NOT NULL,
+    received     INTEGER NOT NULL,
+    replay       BLOB,
+    replay_until INTEGER,
+    size         INTEGER NOT NULL,
+    method       TEXT NOT NULL,
+    key          TEXT,
+    target       TEXT NOT NULL,
+    headers      BLOB NOT NULL,
+    body         BLOB NOT NULL
+);
+
+-- One row for each event and step. The id is lane * 2^42 + event: the rows of a lane lie together, in order of arrival.
+-- State: 0 never settled, 1 due again, 2 done, 3 dead. `attempts` counts those that are over; `last` is the row of the
+-- last one that was recorded.
+CREATE TABLE deliveries (
+    id       INTEGER PRIMARY KEY,
+    lane     INTEGER NOT NULL,
+    state    INTEGER NOT NULL,
+    attempts INTEGER,
+    due      INTEGER,
+    last     INTEGER,
+    reason   TEXT
+);
+
+CREATE INDEX deliveries_due_again ON deliveries (lane, due) WHERE state = 1;
+CREATE INDEX deliveries_dead ON deliveries (id) WHERE state = 3;
+
+-- One row for each attempt; `previous` is the row of the attempt before at the same delivery.
+CREATE TABLE attempts (
+    id       INTEGER PRIMARY KEY,
+    previous INTEGER,
+    delivery INTEGER NOT NULL,
+    number   INTEGER NOT NULL,
+    started  INTEGER NOT NULL,
+    took     INTEGER NOT NULL, -- microseconds
+    outcome  TEXT NOT NULL,
+    status   INTEGER,
+    error    TEXT,
+    answer   BLOB
+);
+
+-- One row for each claimed batch until all of it is settled: pairs of delivery and attempt number.
+CREATE TABLE claims (
+    id      INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    claimed BLOB NOT NULL
+);
+
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- The longest time that any replay key was to be remembered, and the highest event that retention has removed.
+INSERT INTO meta VALUES ('replay_keep', 0), ('removed_through', 0);
