@@ -44,12 +44,12 @@ pub(super) struct Page {
 #[derive(Debug, Serialize)]
 struct Summary {
     id: String,
-    organization: Arc<str>,
-    flow: Arc<str>,
+    organization: String,
+    flow: String,
     received: String,
     method: String,
     target: String,
-    key: Option<Arc<str>>,
+    key: Option<String>,
     size: u64,
     state: &'static str,
     deliveries: Vec<Owed>,
@@ -57,11 +57,11 @@ struct Summary {
 
 #[derive(Debug, Serialize)]
 struct Owed {
-    step: Arc<str>,
+    step: String,
     state: &'static str,
     attempts: u32,
     due: Option<String>,
-    reason: Option<Box<str>>,
+    reason: Option<String>,
 }
 
 /// One event, whole.
@@ -89,13 +89,13 @@ struct Content {
 
 #[derive(Debug, Serialize)]
 struct Attempt {
-    step: Arc<str>,
+    step: String,
     number: u32,
     started: String,
     took_ms: f64,
-    outcome: Box<str>,
+    outcome: String,
     status: Option<u16>,
-    error: Option<Box<str>>,
+    error: Option<String>,
     answer: Content,
 }
 
@@ -184,12 +184,12 @@ impl Detail {
             attempts: attempts.into_iter().map(Attempt::from).collect(),
             summary: Summary {
                 id: event.id.to_string(),
-                organization: event.organization,
-                flow: event.flow,
+                organization: event.organization.to_string(),
+                flow: event.flow.to_string(),
                 received: moment::show(event.received),
                 method: event.method.to_string(),
                 target: redact::target(&event.target).into_owned(),
-                key: event.key,
+                key: event.key.map(|key| key.to_string()),
                 size: event.body.len() as u64,
                 state: stored.state.as_str(),
                 deliveries: stored.deliveries.into_iter().map(Owed::from).collect(),
@@ -202,12 +202,12 @@ impl From<EventSummary> for Summary {
     fn from(event: EventSummary) -> Self {
         Self {
             id: event.id.to_string(),
-            organization: event.organization,
-            flow: event.flow,
+            organization: event.organization.to_string(),
+            flow: event.flow.to_string(),
             received: moment::show(event.received),
             method: event.method.to_string(),
             target: redact::target(&event.target).into_owned(),
-            key: event.key,
+            key: event.key.map(|key| key.to_string()),
             size: event.size,
             state: event.state.as_str(),
             deliveries: event.deliveries.into_iter().map(Owed::from).collect(),
@@ -218,11 +218,11 @@ impl From<EventSummary> for Summary {
 impl From<Delivery> for Owed {
     fn from(delivery: Delivery) -> Self {
         Self {
-            step: delivery.step,
+            step: delivery.step.to_string(),
             state: delivery.state.as_str(),
             attempts: delivery.attempts,
             due: delivery.due.map(moment::show),
-            reason: delivery.reason,
+            reason: delivery.reason.map(String::from),
         }
     }
 }
@@ -230,13 +230,13 @@ impl From<Delivery> for Owed {
 impl From<AttemptRecord> for Attempt {
     fn from(attempt: AttemptRecord) -> Self {
         Self {
-            step: attempt.step,
+            step: attempt.step.to_string(),
             number: attempt.number,
             started: moment::show(attempt.started),
             took_ms: millis(attempt.took),
-            outcome: attempt.outcome,
+            outcome: attempt.outcome.into(),
             status: attempt.status,
-            error: attempt.error,
+            error: attempt.error.map(String::from),
             answer: Content::new(&attempt.answer),
         }
     }

@@ -12,9 +12,9 @@ use super::{Usage, input, usage};
 /// How the sender signs.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct SchemeArgs {
-    /// How the signature is laid out.
-    #[arg(long, value_name = "NAME", default_value = "designer-cloud", value_parser = schemes())]
-    pub(crate) scheme: String,
+    /// How the signature is laid out: designer-cloud, workflow, github, stripe, standard-webhooks, svix or slack.
+    #[arg(long, value_name = "NAME", default_value = "designer-cloud", value_parser = scheme)]
+    pub(crate) scheme: Scheme,
 
     /// The unit of the signed timestamp, where the sender differs from the scheme.
     #[arg(long, value_name = "UNIT")]
@@ -58,8 +58,7 @@ pub(crate) enum UnitName {
 impl SchemeArgs {
     /// The scheme asked for.
     pub(crate) fn scheme(&self) -> anyhow::Result<Scheme> {
-        let scheme = Scheme::preset(&self.scheme)
-            .ok_or_else(|| usage(format!("there is no scheme `{}`", self.scheme)))?;
+        let scheme = self.scheme.clone();
         match self.unit {
             None => Ok(scheme),
             Some(unit) => scheme
@@ -147,11 +146,13 @@ fn inline(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text.as_bytes().to_vec()))
 }
 
-fn schemes() -> clap::builder::PossibleValuesParser {
-    let names: Vec<String> = Scheme::presets()
-        .map(|scheme| scheme.name().to_owned())
-        .collect();
-    names.into()
+fn scheme(name: &str) -> Result<Scheme, String> {
+    Scheme::preset(name).ok_or_else(|| {
+        let known: Vec<_> = Scheme::presets()
+            .map(|scheme| scheme.name().to_owned())
+            .collect();
+        format!("the schemes are {}", known.join(", "))
+    })
 }
 
 #[cfg(test)]
@@ -168,6 +169,16 @@ mod tests {
     #[test]
     fn a_secret_is_never_printed() {
         assert!(!format!("{:?}", args()).contains("0123456789abcdef"));
+    }
+
+    #[test]
+    fn every_scheme_is_listed_in_the_help() {
+        let mut command = <SchemeArgs as clap::Args>::augment_args(clap::Command::new("sign"));
+        let help = command.render_long_help().to_string();
+
+        for preset in Scheme::presets() {
+            assert!(help.contains(preset.name()), "{}", preset.name());
+        }
     }
 
     #[test]

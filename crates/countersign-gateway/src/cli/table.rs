@@ -1,6 +1,5 @@
 //! Tables for people.
 
-use comfy_table::presets;
 use comfy_table::{ContentArrangement, Table};
 
 /// A table with this head, as wide as its content or the terminal.

@@ -165,7 +165,8 @@ impl Args {
         {
             return Err(usage(format!(
                 "`{}` signs the public URL of a {}: give it with `--url https://…`",
-                self.scheme.scheme, message.method
+                self.scheme.scheme.name(),
+                message.method
             )));
         }
         Ok((base.to_owned(), message.target.clone()))
