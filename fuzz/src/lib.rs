@@ -19,6 +19,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("configuration", configuration),
     ("event_id", event_id),
     ("http_message", countersign_gateway::fuzzing::http_message),
+    ("message_template", message_template),
     ("scheme_description", scheme_description),
     ("signature_headers", signature_headers),
     ("stored_headers", countersign_queue::fuzzing::stored_headers),
@@ -64,19 +65,31 @@ pub fn signature_headers(bytes: &[u8]) {
     }
 }
 
-/// The text of a time, signed in the native scheme under every unit.
+/// The text of a time, on its own and in a native signature, under every unit.
 ///
-/// A MAC of zeros is refused whatever the time.
+/// A number has one spelling, and a MAC of zeros is refused whatever the time.
 pub fn timestamps(bytes: &[u8]) {
-    let Ok(value) =
-        HeaderValue::from_bytes(&[b"t=", bytes, b",sha256=", ZEROS.as_bytes()].concat())
-    else {
+    countersign::fuzzing::timestamp(bytes);
+    let line = [b"t=", bytes, b",sha256=", ZEROS.as_bytes()].concat();
+    let Ok(value) = HeaderValue::from_bytes(&line) else {
         return;
     };
     let headers = HeaderMap::from_iter([(SIGNATURE, value)]);
-    for (_, verifier) in NATIVE.iter() {
-        let verdict = verifier.verify(&request(&Method::POST, &headers, b""));
-        assert!(verdict.is_err(), "a MAC of zeros is nobody's");
+    for verifier in NATIVE.iter() {
+        assert!(
+            verifier
+                .verify(&request(&Method::POST, &headers, b""))
+                .is_err()
+        );
+    }
+}
+
+/// The template of a signed message.
+///
+/// What is read is written so that it reads the same.
+pub fn message_template(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        countersign::fuzzing::template(text);
     }
 }
 
@@ -200,21 +213,19 @@ static VERIFIERS: LazyLock<Vec<(String, Verifier)>> = LazyLock::new(|| {
     verifiers
 });
 
-static NATIVE: LazyLock<Vec<(Unit, Verifier)>> = LazyLock::new(|| {
+/// The native scheme in every unit.
+static NATIVE: LazyLock<Vec<Verifier>> = LazyLock::new(|| {
     let scheme = Scheme::preset("designer-cloud").expect("the native scheme");
+    let verifier = |unit| {
+        let scheme = scheme
+            .clone()
+            .with_timestamp_unit(unit)
+            .expect("it signs a time");
+        Verifier::new(&scheme, &keys()).expect("it takes the key")
+    };
     [Unit::Milliseconds, Unit::Rfc3339, Unit::Seconds]
-        .into_iter()
-        .map(|unit| {
-            let scheme = scheme
-                .clone()
-                .with_timestamp_unit(unit)
-                .expect("it signs a time");
-            (
-                unit,
-                Verifier::new(&scheme, &keys()).expect("it takes the key"),
-            )
-        })
-        .collect()
+        .map(verifier)
+        .into()
 });
 
 static BASIC: LazyLock<Auth> = LazyLock::new(|| {

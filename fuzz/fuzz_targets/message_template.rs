@@ -1,0 +1,4 @@
+//! See `message_template` in `src/lib.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| countersign_fuzz::run("message_template", bytes));
