@@ -5,16 +5,20 @@
 
 mod auth;
 mod check;
+mod credential;
 mod delivery;
 mod error;
+mod feedback;
 mod file;
 mod flow;
+mod key;
 mod listen;
 mod name;
 mod network;
 mod parse;
 mod path;
 mod redact;
+mod replay;
 mod secret;
 mod shape;
 mod source;
@@ -174,6 +178,16 @@ pub struct Flow {
     pub response: Feedback,
     /// What happens to a genuine request.
     pub then: Then,
+}
+
+impl Flow {
+    /// The path it is found at, where flows without one of their own are below `prefix`.
+    pub fn place(&self, prefix: &str) -> String {
+        match &self.path {
+            Some(path) => path.to_string(),
+            None => format!("{prefix}/{}", self.id),
+        }
+    }
 }
 
 /// What the sender is told once the event is durable.

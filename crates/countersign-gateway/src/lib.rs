@@ -1,1 +1,16 @@
-//! countersign-gateway
+#![doc = include_str!("../README.md")]
+
+mod accept;
+mod admin;
+pub mod app;
+pub mod cli;
+pub mod config;
+mod deliver;
+mod dispatch;
+mod forward;
+mod hop;
+mod ingress;
+mod live;
+mod log;
+mod moment;
+pub mod tasks;

@@ -44,13 +44,23 @@ impl<'a> Checker<'a> {
     }
 
     /// Notes an error.
-    pub(super) fn refuse(&mut self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn refuse(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         let problem = self.problem(Severity::Error, &span, message.into(), help.into());
         self.errors.push(problem);
     }
 
     /// Notes something that deserves a look.
-    pub(super) fn warn(&mut self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn warn(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         let problem = self.problem(Severity::Warning, &span, message.into(), help.into());
         self.warnings.push(problem);
     }
@@ -61,7 +71,12 @@ impl<'a> Checker<'a> {
     }
 
     /// The value, or a noted error about `key`.
-    pub(super) fn accept<T, F: Into<Fault>>(&mut self, key: &str, span: Range<usize>, read: Result<T, F>) -> Option<T> {
+    pub(super) fn accept<T, F: Into<Fault>>(
+        &mut self,
+        key: &str,
+        span: Range<usize>,
+        read: Result<T, F>,
+    ) -> Option<T> {
         match read {
             Ok(value) => Some(value),
             Err(fault) => {
@@ -73,24 +88,33 @@ impl<'a> Checker<'a> {
     }
 
     /// Reads a text by its own rules.
-    pub(super) fn text<T, F: Into<Fault>>(
+    pub(super) fn text<'w, T, F: Into<Fault>>(
         &mut self,
         key: &str,
-        written: Option<&Spanned<String>>,
-        read: impl FnOnce(&str) -> Result<T, F>,
+        written: Option<&'w Spanned<String>>,
+        read: impl FnOnce(&'w str) -> Result<T, F>,
     ) -> Option<T> {
         let written = written?;
         self.accept(key, written.span(), read(written.get_ref()))
     }
 
     /// Reads a duration.
-    pub(super) fn duration(&mut self, key: &str, written: Option<&Spanned<Value>>) -> Option<Duration> {
+    pub(super) fn duration(
+        &mut self,
+        key: &str,
+        written: Option<&Spanned<Value>>,
+    ) -> Option<Duration> {
         let written = written?;
         self.accept(key, written.span(), units::duration(written.get_ref()))
     }
 
     /// Reads a size, at most `most`.
-    pub(super) fn size(&mut self, key: &str, written: Option<&Spanned<Value>>, most: usize) -> Option<usize> {
+    pub(super) fn size(
+        &mut self,
+        key: &str,
+        written: Option<&Spanned<Value>>,
+        most: usize,
+    ) -> Option<usize> {
         let written = written?;
         let size = units::size(written.get_ref()).and_then(|size| {
             usize::try_from(size)
@@ -102,10 +126,22 @@ impl<'a> Checker<'a> {
     }
 
     /// Reads a whole number in `range`.
-    pub(super) fn number(&mut self, key: &str, written: Option<&Spanned<i64>>, range: RangeInclusive<u32>) -> Option<u32> {
+    pub(super) fn number(
+        &mut self,
+        key: &str,
+        written: Option<&Spanned<i64>>,
+        range: RangeInclusive<u32>,
+    ) -> Option<u32> {
         let written = written?;
-        let number = u32::try_from(*written.get_ref()).ok().filter(|number| range.contains(number));
-        let fault = || Fault::new("is out of range", format!("use {} to {}", range.start(), range.end()));
+        let number = u32::try_from(*written.get_ref())
+            .ok()
+            .filter(|number| range.contains(number));
+        let fault = || {
+            Fault::new(
+                "is out of range",
+                format!("use {} to {}", range.start(), range.end()),
+            )
+        };
         self.accept(key, written.span(), number.ok_or_else(fault))
     }
 
@@ -114,16 +150,28 @@ impl<'a> Checker<'a> {
         if self.errors.is_empty() {
             return Ok((checked, self.warnings));
         }
-        self.errors.sort_by_key(|problem| (problem.line(), problem.column()));
+        self.errors
+            .sort_by_key(|problem| (problem.line(), problem.column()));
         Err(ConfigError::new(self.errors))
     }
 
     /// One error and no more, where the file cannot even be read.
     pub(super) fn give_up(self, span: &Range<usize>, fault: Fault) -> ConfigError {
-        ConfigError::new(vec![self.problem(Severity::Error, span, fault.message, fault.help)])
+        ConfigError::new(vec![self.problem(
+            Severity::Error,
+            span,
+            fault.message,
+            fault.help,
+        )])
     }
 
-    fn problem(&self, severity: Severity, span: &Range<usize>, message: String, help: String) -> Problem {
+    fn problem(
+        &self,
+        severity: Severity,
+        span: &Range<usize>,
+        message: String,
+        help: String,
+    ) -> Problem {
         Problem {
             excerpt: Some(self.source.excerpt(span)),
             file: self.source.path.to_owned(),

@@ -34,7 +34,11 @@ impl Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { delays: DEFAULT_DELAYS.map(Duration::from_secs).to_vec(), fixed: false, max_retries: 7 }
+        Self {
+            delays: DEFAULT_DELAYS.map(Duration::from_secs).to_vec(),
+            fixed: false,
+            max_retries: 7,
+        }
     }
 }
 
@@ -46,8 +50,14 @@ impl Checker<'_> {
             retry_delays: file.retry_delays.as_ref(),
         };
         let retry = self.retry(&retry, Retry::default());
-        let concurrency = self.number("concurrency", file.concurrency.as_ref(), 1..=100_000).unwrap_or(256);
-        let per_step = self.number("concurrency_per_step", file.concurrency_per_step.as_ref(), 1..=100_000);
+        let concurrency = self
+            .number("concurrency", file.concurrency.as_ref(), 1..=100_000)
+            .unwrap_or(256);
+        let per_step = self.number(
+            "concurrency_per_step",
+            file.concurrency_per_step.as_ref(),
+            1..=100_000,
+        );
         let delivery = Delivery {
             addresses: AddressRules {
                 allowed: self.networks("allowed_addresses", &file.allowed_addresses),
@@ -57,7 +67,9 @@ impl Checker<'_> {
             concurrency_per_step: per_step.unwrap_or(16).min(concurrency) as usize,
             enabled: file.enabled.unwrap_or(true),
             schedule: retry.schedule(),
-            timeout: self.duration("timeout", file.timeout.as_ref()).unwrap_or(DEFAULT_TIMEOUT),
+            timeout: self
+                .duration("timeout", file.timeout.as_ref())
+                .unwrap_or(DEFAULT_TIMEOUT),
         };
         (delivery, retry)
     }

@@ -28,7 +28,11 @@ impl ConfigError {
 
     /// The text to print, with colours where the reader is a terminal.
     pub fn render(&self, colours: bool) -> String {
-        let problems: Vec<_> = self.problems.iter().map(|problem| problem.render(colours)).collect();
+        let problems: Vec<_> = self
+            .problems
+            .iter()
+            .map(|problem| problem.render(colours))
+            .collect();
         problems.join("\n\n")
     }
 }
@@ -95,7 +99,7 @@ impl Problem {
             Severity::Warning => Level::WARNING,
         };
         let title = match &self.flow {
-            Some(flow) => format!("flow `{flow}`: {}", self.message),
+            Some(flow) => format!("flow {}: {}", quoted(flow), self.message),
             None => self.message.clone(),
         };
         let file = self.file.display().to_string();
@@ -110,8 +114,26 @@ impl Problem {
             None => group.element(Origin::path(file)),
         };
         let report = [group.element(Level::HELP.message(self.help.as_str()))];
-        let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
+        let renderer = if colours {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
         renderer.decor_style(DecorStyle::Ascii).render(&report)
+    }
+}
+
+/// On one line, for logs.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(Excerpt { line, column, .. }) = self.excerpt {
+            write!(f, ":{line}:{column}")?;
+        }
+        if let Some(flow) = &self.flow {
+            write!(f, ": flow {}", quoted(flow))?;
+        }
+        write!(f, ": {} ({})", self.message, self.help)
     }
 }
 
@@ -145,13 +167,20 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { help: help.into(), message: message.into() }
+        Self {
+            help: help.into(),
+            message: message.into(),
+        }
     }
 }
 
 /// Text out of the file, fit for a message: short, on one line, without control characters.
 pub(super) fn quoted(text: &str) -> String {
-    let mut shown: String = text.chars().take(MAX_QUOTED).flat_map(char::escape_debug).collect();
+    let mut shown: String = text
+        .chars()
+        .take(MAX_QUOTED)
+        .flat_map(char::escape_debug)
+        .collect();
     if text.chars().nth(MAX_QUOTED).is_some() {
         shown.push('…');
     }

@@ -18,26 +18,55 @@ use super::{Admin, AdminToken, Format, Ingress, Log, Organization, Store, networ
 impl Checker<'_> {
     pub(super) fn ingress(&mut self, file: &IngressFile) -> Ingress {
         Ingress {
-            body_limit: self.size("body_limit", file.body_limit.as_ref(), MAX_BODY_LIMIT).unwrap_or(1 << 20),
-            body_timeout: self.duration("body_timeout", file.body_timeout.as_ref()).unwrap_or(seconds(30)),
-            grace: self.duration("grace", file.grace.as_ref()).unwrap_or(seconds(25)),
-            header_timeout: self.duration("header_timeout", file.header_timeout.as_ref()).unwrap_or(seconds(10)),
-            idle_timeout: self.duration("idle_timeout", file.idle_timeout.as_ref()).unwrap_or(seconds(60)),
+            body_limit: self
+                .size("body_limit", file.body_limit.as_ref(), MAX_BODY_LIMIT)
+                .unwrap_or(1 << 20),
+            body_timeout: self
+                .duration("body_timeout", file.body_timeout.as_ref())
+                .unwrap_or(seconds(30)),
+            grace: self
+                .duration("grace", file.grace.as_ref())
+                .unwrap_or(seconds(25)),
+            header_timeout: self
+                .duration("header_timeout", file.header_timeout.as_ref())
+                .unwrap_or(seconds(10)),
+            idle_timeout: self
+                .duration("idle_timeout", file.idle_timeout.as_ref())
+                .unwrap_or(seconds(60)),
             listen: self.listen(file.listen.as_ref()).unwrap_or(DEFAULT_INGRESS),
             max_connections: self
-                .number("max_connections", file.max_connections.as_ref(), 1..=1_000_000)
+                .number(
+                    "max_connections",
+                    file.max_connections.as_ref(),
+                    1..=1_000_000,
+                )
                 .map_or(10_000, |number| number as usize),
-            prefix: self.text("prefix", file.prefix.as_ref(), path::prefix).unwrap_or_else(|| "/hooks".to_owned()),
+            prefix: self
+                .text("prefix", file.prefix.as_ref(), path::prefix)
+                .unwrap_or_else(|| "/hooks".to_owned()),
             public_url: self.text("public_url", file.public_url.as_ref(), url::public),
             trusted_proxies: self.networks("trusted_proxies", &file.trusted_proxies),
         }
     }
 
-    pub(super) fn admin(&mut self, file: &AdminFile, ingress: &IngressFile, organization: &Organization) -> Admin {
+    pub(super) fn admin(
+        &mut self,
+        file: &AdminFile,
+        ingress: &IngressFile,
+        organization: &Organization,
+    ) -> Admin {
         let listen = self.listen(file.listen.as_ref()).unwrap_or(DEFAULT_ADMIN);
-        let senders = ingress.listen.as_ref().and_then(|text| text.get_ref().parse().ok()).unwrap_or(DEFAULT_INGRESS);
+        let senders = ingress
+            .listen
+            .as_ref()
+            .and_then(|text| text.get_ref().parse().ok())
+            .unwrap_or(DEFAULT_INGRESS);
         if overlap(listen, senders) {
-            let span = file.listen.as_ref().or(ingress.listen.as_ref()).map_or(0..0, Spanned::span);
+            let span = file
+                .listen
+                .as_ref()
+                .or(ingress.listen.as_ref())
+                .map_or(0..0, Spanned::span);
             self.refuse(
                 span,
                 "`admin.listen` is also where `ingress.listen` is",
@@ -46,12 +75,22 @@ impl Checker<'_> {
         }
         let mut tokens: Vec<AdminToken> = Vec::with_capacity(file.tokens.len());
         for token in &file.tokens {
-            let Some(checked) = self.token(token, organization) else { continue };
+            let Some(checked) = self.token(token, organization) else {
+                continue;
+            };
             if tokens.iter().any(|known| known.name == checked.name) {
-                self.refuse(token.span(), "two of the `tokens` have one name", "give each token a `name` of its own");
+                self.refuse(
+                    token.span(),
+                    "two of the `tokens` have one name",
+                    "give each token a `name` of its own",
+                );
             }
             if tokens.iter().any(|known| known.sha256 == checked.sha256) {
-                self.refuse(token.span(), "two of the `tokens` are equal", "generate one for each, for example with `openssl rand -hex 32`");
+                self.refuse(
+                    token.span(),
+                    "two of the `tokens` are equal",
+                    "generate one for each, for example with `openssl rand -hex 32`",
+                );
             }
             tokens.push(checked);
         }
@@ -61,56 +100,95 @@ impl Checker<'_> {
     pub(super) fn store(&mut self, file: &StoreFile, queue: &QueueFile) -> Store {
         self.text("url", queue.url.as_ref(), |url| match url {
             "store" => Ok(()),
-            _ => Err(Fault::new("names a queue that this version does not have", "write \"store\": events wait in the store")),
+            _ => Err(Fault::new(
+                "names a queue that this version does not have",
+                "write \"store\": events wait in the store",
+            )),
         });
-        let path = self.text("url", file.url.as_ref(), sqlite).unwrap_or_else(|| PathBuf::from("countersign.db"));
+        let path = self
+            .text("url", file.url.as_ref(), sqlite)
+            .unwrap_or_else(|| PathBuf::from("countersign.db"));
         Store {
             path: self.folder.join(path),
-            retention: self.duration("retention", file.retention.as_ref()).unwrap_or(seconds(30 * 86_400)),
+            retention: self
+                .duration("retention", file.retention.as_ref())
+                .unwrap_or(seconds(30 * 86_400)),
         }
     }
 
     pub(super) fn log(&mut self, file: &LogFile) -> Log {
-        let filter = self.text("filter", file.filter.as_ref(), |filter| match EnvFilter::try_new(filter) {
-            Ok(_) => Ok(filter.to_owned()),
-            Err(_) => Err(Fault::new(
-                "is not a log filter",
-                "write a level, or `target=level` pairs: \"info,countersign_gateway=debug\"",
-            )),
-        });
+        let filter = self.text(
+            "filter",
+            file.filter.as_ref(),
+            |filter| match EnvFilter::try_new(filter) {
+                Ok(_) => Ok(filter.to_owned()),
+                Err(_) => Err(Fault::new(
+                    "is not a log filter",
+                    "write a level, or `target=level` pairs: \"info,countersign_gateway=debug\"",
+                )),
+            },
+        );
         let format = self.text("format", file.format.as_ref(), |format| match format {
             "auto" => Ok(Format::Auto),
             "json" => Ok(Format::Json),
             "pretty" => Ok(Format::Pretty),
-            _ => Err(Fault::new("is not a log format", "write \"auto\", \"json\" or \"pretty\"")),
+            _ => Err(Fault::new(
+                "is not a log format",
+                "write \"auto\", \"json\" or \"pretty\"",
+            )),
         });
-        Log { filter: filter.unwrap_or_else(|| "info".to_owned()), format: format.unwrap_or_default() }
+        Log {
+            filter: filter.unwrap_or_else(|| "info".to_owned()),
+            format: format.unwrap_or_default(),
+        }
     }
 
     pub(super) fn networks(&mut self, key: &str, written: &[Text]) -> Vec<IpNet> {
-        written.iter().filter_map(|text| self.text(key, Some(text), network::network)).collect()
+        written
+            .iter()
+            .filter_map(|text| self.text(key, Some(text), network::network))
+            .collect()
     }
 
     fn listen(&mut self, written: Option<&Text>) -> Option<SocketAddr> {
         self.text("listen", written, network::listen)
     }
 
-    fn token(&mut self, token: &Spanned<TokenFile>, organization: &Organization) -> Option<AdminToken> {
+    fn token(
+        &mut self,
+        token: &Spanned<TokenFile>,
+        organization: &Organization,
+    ) -> Option<AdminToken> {
         let file = token.get_ref();
-        let organization = self.text("organization", file.organization.as_ref(), Organization::parse).unwrap_or_else(|| organization.clone());
+        let organization = self
+            .text(
+                "organization",
+                file.organization.as_ref(),
+                Organization::parse,
+            )
+            .unwrap_or_else(|| organization.clone());
         let sha256 = match (&file.sha256, &file.token) {
             (Some(written), None) => self.text("sha256", Some(written), digest),
             (None, Some(written)) => {
                 let secret = self.secret("token", written)?;
-                self.accept("token", written.span(), strong(&secret)).map(|()| Sha256::digest(secret.expose()).into())
+                self.accept("token", written.span(), strong(&secret))
+                    .map(|()| Sha256::digest(secret.expose()).into())
             }
             (Some(_), Some(_)) => {
-                self.refuse(token.span(), "one of the `tokens` has both `sha256` and `token`", "keep one of them");
+                self.refuse(
+                    token.span(),
+                    "one of the `tokens` has both `sha256` and `token`",
+                    "keep one of them",
+                );
                 None
             }
             (None, None) => {
                 let help = "add `sha256 = \"…\"`, as printed by `printf %s \"$TOKEN\" | sha256sum`, or `token = { env = \"NAME\" }`";
-                self.refuse(token.span(), "one of the `tokens` has neither `sha256` nor `token`", help);
+                self.refuse(
+                    token.span(),
+                    "one of the `tokens` has neither `sha256` nor `token`",
+                    help,
+                );
                 None
             }
         };
@@ -119,9 +197,17 @@ impl Checker<'_> {
             _ => Ok(name.to_owned()),
         });
         if file.name.is_none() {
-            self.refuse(token.span(), "one of the `tokens` has no `name`", "say whose token it is: `name = \"ops\"`");
+            self.refuse(
+                token.span(),
+                "one of the `tokens` has no `name`",
+                "say whose token it is: `name = \"ops\"`",
+            );
         }
-        Some(AdminToken { name: name?, organization, sha256: sha256? })
+        Some(AdminToken {
+            name: name?,
+            organization,
+            sha256: sha256?,
+        })
     }
 }
 
@@ -139,11 +225,18 @@ fn sqlite(url: &str) -> Result<PathBuf, Fault> {
         Some(("sqlite", path)) if path.starts_with("//") || path.contains('?') => {
             Err(Fault::new("is not how this gateway names a file", HELP))
         }
-        Some(("sqlite", ":memory:")) => {
-            Err(Fault::new("would lose every event at the end of the process", HELP))
-        }
+        Some(("sqlite", ":memory:")) => Err(Fault::new(
+            "would lose every event at the end of the process",
+            HELP,
+        )),
         Some(("sqlite", path)) => Ok(PathBuf::from(path)),
-        Some((kind, _)) => Err(Fault::new(format!("names a store that this version does not have: {}", quoted(kind)), HELP)),
+        Some((kind, _)) => Err(Fault::new(
+            format!(
+                "names a store that this version does not have: {}",
+                quoted(kind)
+            ),
+            HELP,
+        )),
         None => Err(Fault::new("names no kind of store", HELP)),
     }
 }
@@ -152,7 +245,10 @@ fn sqlite(url: &str) -> Result<PathBuf, Fault> {
 pub(super) fn digest(text: &str) -> Result<[u8; 32], Fault> {
     let mut digest = [0; 32];
     hex::decode_to_slice(text, &mut digest).map_err(|_| {
-        Fault::new("is not a SHA-256 in hex", "write 64 hex digits, as printed by `printf %s \"$TOKEN\" | sha256sum`")
+        Fault::new(
+            "is not a SHA-256 in hex",
+            "write 64 hex digits, as printed by `printf %s \"$TOKEN\" | sha256sum`",
+        )
     })?;
     Ok(digest)
 }
@@ -160,7 +256,10 @@ pub(super) fn digest(text: &str) -> Result<[u8; 32], Fault> {
 fn strong(secret: &Secret) -> Result<(), Fault> {
     match secret.expose().len() {
         16.. => Ok(()),
-        _ => Err(Fault::new("has less than 16 bytes", "generate one, for example with `openssl rand -hex 32`")),
+        _ => Err(Fault::new(
+            "has less than 16 bytes",
+            "generate one, for example with `openssl rand -hex 32`",
+        )),
     }
 }
 

@@ -73,7 +73,9 @@ impl From<InvalidName> for Fault {
 
 fn is_name(text: &str) -> bool {
     (1..=MAX_LEN).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 const MAX_LEN: usize = 64;

@@ -8,11 +8,14 @@ use super::error::Fault;
 
 /// Reads `10.0.0.0/8`, or one address, which is a network of its own.
 pub(super) fn network(text: &str) -> Result<IpNet, Fault> {
-    const HELP: &str = "write a network like \"10.0.0.0/8\" or \"fd00::/8\", or one address like \"192.0.2.7\"";
+    const HELP: &str =
+        "write a network like \"10.0.0.0/8\" or \"fd00::/8\", or one address like \"192.0.2.7\"";
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(IpNet::from(address));
     }
-    let network: IpNet = text.parse().map_err(|_| Fault::new("is not a network", HELP))?;
+    let network: IpNet = text
+        .parse()
+        .map_err(|_| Fault::new("is not a network", HELP))?;
     if network != network.trunc() {
         let help = format!("write \"{}\", or the address alone", network.trunc());
         return Err(Fault::new("names an address inside a network", help));
@@ -54,7 +57,14 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for written in ["", "10", "10.0.0.0/33", "10.0.0.0/", "localhost", "10.0.0.0/8 "] {
+        for written in [
+            "",
+            "10",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "localhost",
+            "10.0.0.0/8 ",
+        ] {
             assert!(network(written).is_err(), "{written}");
         }
         for written in ["", ":8080", "8080", "localhost:8080", "0.0.0.0", "::1:80"] {

@@ -43,8 +43,17 @@ impl Config {
     pub fn load_with(path: &Path, surroundings: Surroundings) -> Result<Self, ConfigError> {
         let bytes = (surroundings.file)(path).map_err(|error| unreadable(path, &error))?;
         let text = str::from_utf8(&bytes).map_err(|error| {
-            let line = bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count() + 1;
-            whole_file(path, format!("line {line} is not UTF-8"), "save the file as UTF-8")
+            let line = bytes
+                .iter()
+                .take(error.valid_up_to())
+                .filter(|byte| **byte == b'\n')
+                .count()
+                + 1;
+            whole_file(
+                path,
+                format!("line {line} is not UTF-8"),
+                "save the file as UTF-8",
+            )
         })?;
         Self::parse_with(text, path, surroundings)
     }
@@ -54,7 +63,11 @@ impl Config {
     /// # Errors
     ///
     /// Everything that is wrong with it, with places and remedies.
-    pub fn parse_with(text: &str, origin: &Path, surroundings: Surroundings) -> Result<Self, ConfigError> {
+    pub fn parse_with(
+        text: &str,
+        origin: &Path,
+        surroundings: Surroundings,
+    ) -> Result<Self, ConfigError> {
         let mut checker = Checker::new(origin, text, surroundings);
         let file = match read(text) {
             Ok(file) => file,
@@ -63,8 +76,13 @@ impl Config {
                 return Err(checker.give_up(&span, fault));
             }
         };
-        let organization =
-            checker.text("organization", file.organization.as_ref(), Organization::parse).unwrap_or_default();
+        let organization = checker
+            .text(
+                "organization",
+                file.organization.as_ref(),
+                Organization::parse,
+            )
+            .unwrap_or_default();
         let ingress = checker.ingress(&file.ingress);
         let admin = checker.admin(&file.admin, &file.ingress, &organization);
         let store = checker.store(&file.store, &file.queue);
@@ -72,7 +90,13 @@ impl Config {
         let log = checker.log(&file.log);
         let schemes = checker.schemes(&file.schemes);
 
-        let common = Common { delivery: &delivery, ingress: &ingress, organization: &organization, retry: &retry, schemes: &schemes };
+        let common = Common {
+            delivery: &delivery,
+            ingress: &ingress,
+            organization: &organization,
+            retry: &retry,
+            schemes: &schemes,
+        };
         let mut flows = Vec::with_capacity(file.flows.len());
         let mut taken = Taken {
             by_id: file.flows.iter().any(|flow| flow.get_ref().path.is_none()),
@@ -86,8 +110,15 @@ impl Config {
             }
             checker.flow = None;
         }
-        let (mut config, warnings) =
-            checker.finish(Self { admin, delivery, flows, ingress, log, store, warnings: Vec::new() })?;
+        let (mut config, warnings) = checker.finish(Self {
+            admin,
+            delivery,
+            flows,
+            ingress,
+            log,
+            store,
+            warnings: Vec::new(),
+        })?;
         config.warnings = warnings;
         Ok(config)
     }
@@ -114,22 +145,44 @@ impl Taken {
         if let Some(id) = id
             && let Some(first) = self.ids.insert(id.get_ref().clone(), id.span().start)
         {
-            let message = format!("another flow has this `id`, on line {}", checker.line(first));
+            let message = format!(
+                "another flow has this `id`, on line {}",
+                checker.line(first)
+            );
             checker.refuse(id.span(), message, "give each flow an `id` of its own");
         }
         let Some(path) = path else { return };
         if let Some(first) = self.paths.insert(path.get_ref().clone(), path.span().start) {
-            let message = format!("another flow has this `path`, on line {}", checker.line(first));
-            checker.refuse(path.span(), message, "give each flow a `path` of its own, or none");
+            let message = format!(
+                "another flow has this `path`, on line {}",
+                checker.line(first)
+            );
+            checker.refuse(
+                path.span(),
+                message,
+                "give each flow a `path` of its own, or none",
+            );
         }
-        let Ok(pattern) = PathPattern::parse(path.get_ref()) else { return };
+        let Ok(pattern) = PathPattern::parse(path.get_ref()) else {
+            return;
+        };
         let prefix = &ingress.prefix;
         if pattern.is_in(prefix) {
             let message = format!("`path` lies in `{prefix}/`, where flows are found by their ids");
-            checker.refuse(path.span(), message, "choose another `path`, or another `ingress.prefix`");
+            checker.refuse(
+                path.span(),
+                message,
+                "choose another `path`, or another `ingress.prefix`",
+            );
         } else if self.by_id && pattern.hides(prefix) {
-            let message = format!("`path` takes everything from `{prefix}/`, where other flows are found by their ids");
-            checker.refuse(path.span(), message, "give every flow a `path`, or make this one narrower");
+            let message = format!(
+                "`path` takes everything from `{prefix}/`, where other flows are found by their ids"
+            );
+            checker.refuse(
+                path.span(),
+                message,
+                "give every flow a `path`, or make this one narrower",
+            );
         }
     }
 }
@@ -142,7 +195,11 @@ fn unreadable(path: &Path, error: &io::Error) -> ConfigError {
         io::ErrorKind::PermissionDenied => "let the user that the gateway runs as read it",
         _ => "name a file that can be read",
     };
-    whole_file(path, format!("cannot read the configuration: {error}"), help)
+    whole_file(
+        path,
+        format!("cannot read the configuration: {error}"),
+        help,
+    )
 }
 
 /// An error that is about no line.

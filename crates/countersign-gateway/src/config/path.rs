@@ -14,7 +14,8 @@ pub struct PathPattern {
 impl PathPattern {
     /// Reads `/github/webhook` or `/github/{*rest}`.
     pub(super) fn parse(text: &str) -> Result<Self, Fault> {
-        const HELP: &str = "write it like \"/github/webhook\", or \"/github/{*rest}\" to take everything below";
+        const HELP: &str =
+            "write it like \"/github/webhook\", or \"/github/{*rest}\" to take everything below";
         let (path, open) = match text.strip_suffix(REST) {
             Some(path) => (path, true),
             None => (text, false),
@@ -24,7 +25,10 @@ impl PathPattern {
         if !everything {
             check_path(path).map_err(|message| Fault::new(message, HELP))?;
         }
-        Ok(Self { open, path: path.into() })
+        Ok(Self {
+            open,
+            path: path.into(),
+        })
     }
 
     /// The path, without the slash and the wildcard of an open one.
@@ -57,7 +61,8 @@ impl fmt::Display for PathPattern {
 
 /// Reads the folder of flows: `/hooks`, or `/` for none, which becomes empty.
 pub(super) fn prefix(text: &str) -> Result<String, Fault> {
-    const HELP: &str = "write it like \"/hooks\", without a slash at the end; \"/\" puts flows at the root";
+    const HELP: &str =
+        "write it like \"/hooks\", without a slash at the end; \"/\" puts flows at the root";
     if text == "/" {
         return Ok(String::new());
     }
@@ -67,7 +72,8 @@ pub(super) fn prefix(text: &str) -> Result<String, Fault> {
 
 /// Whether `path` is `folder` or below it.
 fn is_within(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Paths are matched byte for byte, so one that no sender writes is a mistake.
@@ -109,7 +115,10 @@ mod tests {
         let open = parse("/github/{*rest}");
         let everything = parse("/{*rest}");
 
-        assert_eq!((exact.as_str(), exact.is_open()), ("/github/webhook", false));
+        assert_eq!(
+            (exact.as_str(), exact.is_open()),
+            ("/github/webhook", false)
+        );
         assert_eq!((open.as_str(), open.is_open()), ("/github", true));
         assert_eq!((everything.as_str(), everything.is_open()), ("", true));
         assert_eq!(open.to_string(), "/github/{*rest}");
@@ -118,8 +127,23 @@ mod tests {
     #[test]
     fn a_path_that_no_sender_writes_is_refused() {
         for text in [
-            "", "/", "github", "/a/", "//a", "/a//b", "/a/../b", "/./a", "/a?b", "/a#b", "/{id}", "/a/{*all}", "/a/{*rest}/b",
-            "/a b", "/ä", "/a%2fb", "/a\nb",
+            "",
+            "/",
+            "github",
+            "/a/",
+            "//a",
+            "/a//b",
+            "/a/../b",
+            "/./a",
+            "/a?b",
+            "/a#b",
+            "/{id}",
+            "/a/{*all}",
+            "/a/{*rest}/b",
+            "/a b",
+            "/ä",
+            "/a%2fb",
+            "/a\nb",
         ] {
             assert!(PathPattern::parse(text).is_err(), "{text:?}");
         }
@@ -149,7 +173,11 @@ mod tests {
             ("/b/{*rest}", "/hooks", false, false),
         ] {
             let pattern = parse(path);
-            assert_eq!((pattern.is_in(prefix), pattern.hides(prefix)), (is_in, hides), "{path} {prefix}");
+            assert_eq!(
+                (pattern.is_in(prefix), pattern.hides(prefix)),
+                (is_in, hides),
+                "{path} {prefix}"
+            );
         }
     }
 }

@@ -9,7 +9,11 @@ use std::ops::Range;
 
 /// The byte ranges of `text` that must not be shown, in order.
 pub(super) fn hidden(text: &str) -> Vec<Range<usize>> {
-    let mut reader = Reader { at: 0, hidden: Vec::new(), text };
+    let mut reader = Reader {
+        at: 0,
+        hidden: Vec::new(),
+        text,
+    };
     if reader.document().is_none() {
         reader.hidden.push(reader.at..text.len());
     }
@@ -93,7 +97,9 @@ impl Table {
     fn under(self, key: &str) -> Self {
         match (self, key) {
             (Self::Open, "headers") => Self::Headers,
-            (Self::Open, "password" | "secret" | "token") | (Self::Headers | Self::Secret, _) => Self::Secret,
+            (Self::Open, "password" | "secret" | "token") | (Self::Headers | Self::Secret, _) => {
+                Self::Secret
+            }
             (Self::Open, _) => Self::Open,
         }
     }
@@ -182,10 +188,15 @@ impl<'t> Reader<'t> {
                 let start = self.at;
                 let value = match quote {
                     '"' | '\'' => self.string()?,
-                    _ => self.bare(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-' | '.' | ':'))?,
+                    _ => self.bare(|c| {
+                        c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-' | '.' | ':')
+                    })?,
                 };
                 self.spaces();
-                if !matches!(self.peek(), None | Some(',' | ']' | '}' | '\n' | '\r' | '#')) {
+                if !matches!(
+                    self.peek(),
+                    None | Some(',' | ']' | '}' | '\n' | '\r' | '#')
+                ) {
                     self.at = start;
                     return None;
                 }

@@ -22,7 +22,10 @@ pub struct Surroundings {
 
 impl Surroundings {
     /// The process's environment and the file system.
-    pub const SYSTEM: Self = Self { file: |path| std::fs::read(path), variable: |name| std::env::var_os(name) };
+    pub const SYSTEM: Self = Self {
+        file: |path| std::fs::read(path),
+        variable: |name| std::env::var_os(name),
+    };
 }
 
 impl Checker<'_> {
@@ -32,12 +35,22 @@ impl Checker<'_> {
         let read = match source.get_ref() {
             Either::Plain(Value::String(text)) => Ok(Secret::new(text.as_str())),
             Either::Plain(_) => Err(Fault::new("is not a text", HELP)),
-            Either::Table(SecretFile { env: Some(name), file: None }) => self.variable(name.get_ref()),
-            Either::Table(SecretFile { env: None, file: Some(path) }) => self.secret_file(key, path),
-            Either::Table(SecretFile { env: Some(_), file: Some(_) }) => {
-                Err(Fault::new("has both `env` and `file`", "keep one of them"))
-            }
-            Either::Table(SecretFile { env: None, file: None }) => Err(Fault::new("has neither `env` nor `file`", HELP)),
+            Either::Table(SecretFile {
+                env: Some(name),
+                file: None,
+            }) => self.variable(name.get_ref()),
+            Either::Table(SecretFile {
+                env: None,
+                file: Some(path),
+            }) => self.secret_file(key, path),
+            Either::Table(SecretFile {
+                env: Some(_),
+                file: Some(_),
+            }) => Err(Fault::new("has both `env` and `file`", "keep one of them")),
+            Either::Table(SecretFile {
+                env: None,
+                file: None,
+            }) => Err(Fault::new("has neither `env` nor `file`", HELP)),
         };
         let secret = self.accept(key, source.span(), read)?;
         if secret.expose().is_empty() {
@@ -51,7 +64,10 @@ impl Checker<'_> {
     fn variable(&self, name: &str) -> Result<Secret, Fault> {
         let value = (self.surroundings.variable)(name).ok_or_else(|| {
             Fault::new(
-                format!("refers to the environment variable {}, which is not set", quoted(name)),
+                format!(
+                    "refers to the environment variable {}, which is not set",
+                    quoted(name)
+                ),
                 "set it where the gateway is started, or use { file = \"path\" }",
             )
         })?;

@@ -13,7 +13,10 @@ use super::error::{Fault, quoted};
 pub(super) fn not_toml(error: &Error) -> (Range<usize>, Fault) {
     let message = error.message().lines().next().unwrap_or_default();
     let help = "texts stand in quotes, lists in [brackets], tables in {braces}, and every key is there once; see https://toml.io";
-    (place(error), Fault::new(format!("not valid TOML: {message}"), help))
+    (
+        place(error),
+        Fault::new(format!("not valid TOML: {message}"), help),
+    )
 }
 
 /// The error of a TOML text that is not a configuration, and its place.
@@ -33,7 +36,7 @@ pub(super) fn flow_at(text: &str, at: usize) -> Option<String> {
     let later_table = document.get_ref().iter().any(|(key, value)| {
         key.get_ref() != "flows" && (flow.span().start..=at).contains(&value.span().start)
     });
-    let id = flow.get_ref().get("id")?.as_str()?;
+    let id = flow.get_ref().get("id")?.get_ref().as_str()?;
     (!later_table).then(|| id.to_owned())
 }
 
@@ -42,9 +45,16 @@ fn restate(message: &str) -> Fault {
         return unknown(rest);
     }
     for prefix in ["invalid type: ", "invalid value: "] {
-        if let Some((found, expected)) = message.strip_prefix(prefix).and_then(|rest| rest.rsplit_once(", expected ")) {
+        if let Some((found, expected)) = message
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.rsplit_once(", expected "))
+        {
             // What was found is a kind, then perhaps the value in quotes.
-            let kind = found.split(['"', '`']).next().unwrap_or_default().trim_end();
+            let kind = found
+                .split(['"', '`'])
+                .next()
+                .unwrap_or_default()
+                .trim_end();
             return Fault::new(
                 format!("expected {}, found {}", plain(expected), plain(kind)),
                 "see `countersign config default` for how this key is written",
@@ -59,11 +69,22 @@ fn unknown(rest: &str) -> Fault {
     let mut names = rest.split('`').skip(1).step_by(2);
     let name = names.next().unwrap_or_default();
     let known: Vec<&str> = names.collect();
-    let likely = known.iter().map(|known| (distance(name, known), *known)).min().filter(|(far, _)| *far <= name.len().div_ceil(3));
+    let likely = known
+        .iter()
+        .map(|known| (distance(name, known), *known))
+        .min()
+        .filter(|(far, _)| *far <= name.len().div_ceil(3));
     let help = match likely {
         Some((_, known)) => format!("did you mean `{known}`?"),
         None if known.is_empty() => "remove it".to_owned(),
-        None => format!("known here: {}", known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ")),
+        None => format!(
+            "known here: {}",
+            known
+                .iter()
+                .map(|known| format!("`{known}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     };
     Fault::new(format!("unknown key {}", quoted(name)), help)
 }
@@ -90,7 +111,9 @@ fn distance(one: &str, other: &str) -> usize {
         let mut left = line + 1;
         for (cell, b) in row.iter_mut().skip(1).zip(other.bytes()) {
             let above = *cell;
-            left = (diagonal + usize::from(a != b)).min(above + 1).min(left + 1);
+            left = (diagonal + usize::from(a != b))
+                .min(above + 1)
+                .min(left + 1);
             diagonal = above;
             *cell = left;
         }
@@ -123,7 +146,13 @@ mod tests {
 
     #[test]
     fn distance_counts_edits() {
-        for (one, other, far) in [("", "", 0), ("a", "", 1), ("", "ab", 2), ("lisen", "listen", 1), ("kitten", "sitting", 3)] {
+        for (one, other, far) in [
+            ("", "", 0),
+            ("a", "", 1),
+            ("", "ab", 2),
+            ("lisen", "listen", 1),
+            ("kitten", "sitting", 3),
+        ] {
             assert_eq!(distance(one, other), far);
         }
     }

@@ -15,7 +15,11 @@ pub(super) struct Source<'t> {
 
 impl<'t> Source<'t> {
     pub(super) fn new(path: &'t Path, text: &'t str) -> Self {
-        Self { hidden: OnceCell::new(), path, text }
+        Self {
+            hidden: OnceCell::new(),
+            path,
+            text,
+        }
     }
 
     /// The line that `span` begins on, without anything that must not be shown.
@@ -24,7 +28,9 @@ impl<'t> Source<'t> {
         let (before, after) = self.text.split_at(start);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = start + after.lines().next().unwrap_or_default().len();
-        let end = self.text.floor_char_boundary(span.end.clamp(start, line_end.max(start)));
+        let end = self
+            .text
+            .floor_char_boundary(span.end.clamp(start, line_end.max(start)));
 
         let hidden: Vec<_> = self
             .hidden()
@@ -44,14 +50,20 @@ impl<'t> Source<'t> {
         Excerpt {
             column: before.chars().rev().take_while(|c| *c != '\n').count() + 1,
             line: self.line(start),
-            mark: moved(&hidden, start, 0) - line_start..moved(&hidden, end, ELLIPSIS.len()) - line_start,
+            mark: moved(&hidden, start, 0) - line_start
+                ..moved(&hidden, end, ELLIPSIS.len()) - line_start,
             text,
         }
     }
 
     /// The line that `at` is on, counted from 1.
     pub(super) fn line(&self, at: usize) -> usize {
-        self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+        self.text
+            .bytes()
+            .take(at)
+            .filter(|byte| *byte == b'\n')
+            .count()
+            + 1
     }
 
     fn hidden(&self) -> &[Range<usize>] {

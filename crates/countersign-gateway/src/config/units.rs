@@ -10,7 +10,8 @@ use super::error::Fault;
 
 /// Reads `"250ms"`, `"30s"`, `"5m"`, `"2h"` or `"30d"`; zero is refused.
 pub(super) fn duration(value: &Value) -> Result<Duration, Fault> {
-    const HELP: &str = "write a whole number and a unit, like \"250ms\", \"30s\", \"5m\", \"2h\" or \"30d\"";
+    const HELP: &str =
+        "write a whole number and a unit, like \"250ms\", \"30s\", \"5m\", \"2h\" or \"30d\"";
     let (number, unit) = split(value, HELP)?;
     let milliseconds = match unit {
         "ms" => 1,
@@ -25,13 +26,17 @@ pub(super) fn duration(value: &Value) -> Result<Duration, Fault> {
     match duration {
         Some(Duration::ZERO) => Err(Fault::new("is zero", HELP)),
         Some(duration) if duration <= LONGEST => Ok(duration),
-        _ => Err(Fault::new("is too long", "write ten years, \"3650d\", or less")),
+        _ => Err(Fault::new(
+            "is too long",
+            "write ten years, \"3650d\", or less",
+        )),
     }
 }
 
 /// Reads `"512B"`, `"64KiB"`, `"1MiB"` or `"2GiB"`; zero is refused.
 pub(super) fn size(value: &Value) -> Result<u64, Fault> {
-    const HELP: &str = "write a whole number and a unit, like \"512B\", \"64KiB\", \"1MiB\" or \"2GiB\"";
+    const HELP: &str =
+        "write a whole number and a unit, like \"512B\", \"64KiB\", \"1MiB\" or \"2GiB\"";
     let (number, unit) = split(value, HELP)?;
     let bytes: u64 = match unit {
         "B" => 1,
@@ -51,10 +56,15 @@ pub(super) fn size(value: &Value) -> Result<u64, Fault> {
 /// A duration in the same form, exactly.
 pub(super) fn show(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
-    let (size, unit) = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")]
-        .into_iter()
-        .find(|(size, _)| milliseconds >= *size && milliseconds.is_multiple_of(*size))
-        .unwrap_or((1, "ms"));
+    let (size, unit) = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+    ]
+    .into_iter()
+    .find(|(size, _)| milliseconds >= *size && milliseconds.is_multiple_of(*size))
+    .unwrap_or((1, "ms"));
     format!("{}{unit}", milliseconds / size)
 }
 
@@ -66,7 +76,9 @@ fn split<'v>(value: &'v Value, help: &str) -> Result<(u64, &'v str), Fault> {
     };
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
-    let number = number.parse().map_err(|_| Fault::new("does not begin with a whole number", help))?;
+    let number = number
+        .parse()
+        .map_err(|_| Fault::new("does not begin with a whole number", help))?;
     Ok((number, unit.trim_start_matches(' ')))
 }
 
@@ -90,13 +102,22 @@ mod tests {
             ("30d", 2_592_000_000),
             ("30 s", 30_000),
         ] {
-            assert_eq!(duration(&text(written)).unwrap(), Duration::from_millis(milliseconds), "{written}");
+            assert_eq!(
+                duration(&text(written)).unwrap(),
+                Duration::from_millis(milliseconds),
+                "{written}"
+            );
         }
     }
 
     #[test]
     fn sizes_have_four_units() {
-        for (written, bytes) in [("512B", 512), ("64KiB", 65_536), ("1MiB", 1_048_576), ("2GiB", 1 << 31)] {
+        for (written, bytes) in [
+            ("512B", 512),
+            ("64KiB", 65_536),
+            ("1MiB", 1_048_576),
+            ("2GiB", 1 << 31),
+        ] {
             assert_eq!(size(&text(written)).unwrap(), bytes, "{written}");
         }
     }
@@ -114,7 +135,20 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for written in ["", "s", "-1s", "+1s", "1.5s", "1 week", "1S", "0s", "9999999999999999999s", "3651d", "1m30s", "٣s"] {
+        for written in [
+            "",
+            "s",
+            "-1s",
+            "+1s",
+            "1.5s",
+            "1 week",
+            "1S",
+            "0s",
+            "9999999999999999999s",
+            "3651d",
+            "1m30s",
+            "٣s",
+        ] {
             assert!(duration(&text(written)).is_err(), "{written}");
         }
         for written in ["", "MiB", "0B", "1MB", "1kib", "99999999999GiB", "1 M i B"] {

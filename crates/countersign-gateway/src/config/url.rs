@@ -41,7 +41,10 @@ impl fmt::Debug for StepUrl {
 impl fmt::Display for StepUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.0.scheme_str().unwrap_or_default();
-        let authority = self.0.authority().map_or("", |authority| authority.as_str());
+        let authority = self
+            .0
+            .authority()
+            .map_or("", |authority| authority.as_str());
         write!(f, "{scheme}://{authority}{}", self.0.path())?;
         f.write_str(if self.0.query().is_some() { "?…" } else { "" })
     }
@@ -51,7 +54,10 @@ impl fmt::Display for StepUrl {
 pub(super) fn upstream(text: &str) -> Result<Uri, Fault> {
     let uri = target(text)?;
     match uri.query() {
-        Some(_) => Err(Fault::new("has a query", "remove it; a request brings its own")),
+        Some(_) => Err(Fault::new(
+            "has a query",
+            "remove it; a request brings its own",
+        )),
         None => Ok(uri),
     }
 }
@@ -60,7 +66,8 @@ pub(super) fn upstream(text: &str) -> Result<Uri, Fault> {
 ///
 /// Signed URLs are this text plus the raw request target, so it is kept as written.
 pub(super) fn public(text: &str) -> Result<Arc<str>, Fault> {
-    const HELP: &str = "write what senders see before the request's path, like \"https://hooks.example.com\"";
+    const HELP: &str =
+        "write what senders see before the request's path, like \"https://hooks.example.com\"";
     let uri = target(text)?;
     if uri.query().is_some() {
         return Err(Fault::new("has a query", HELP));
@@ -74,7 +81,8 @@ pub(super) fn public(text: &str) -> Result<Arc<str>, Fault> {
 
 fn target(text: &str) -> Result<Uri, Fault> {
     const HELP: &str = "write it like \"https://receiver.example.com/in\"";
-    let seen = Url::parse(text).map_err(|error| Fault::new(format!("is not a URL: {error}"), HELP))?;
+    let seen =
+        Url::parse(text).map_err(|error| Fault::new(format!("is not a URL: {error}"), HELP))?;
     if !matches!(seen.scheme(), "http" | "https") {
         return Err(Fault::new("is neither http nor https", HELP));
     }
@@ -83,18 +91,35 @@ fn target(text: &str) -> Result<Uri, Fault> {
         return Err(Fault::new("holds credentials", help));
     }
     if seen.fragment().is_some() {
-        return Err(Fault::new("has a fragment, which is never sent", "remove the part from `#` on"));
+        return Err(Fault::new(
+            "has a fragment, which is never sent",
+            "remove the part from `#` on",
+        ));
     }
     let host = seen.host_str().unwrap_or_default();
     if !text.is_ascii() {
-        return Err(Fault::new("is not in plain ASCII", format!("write the host as `{host}` and percent-encode the rest")));
+        return Err(Fault::new(
+            "is not in plain ASCII",
+            format!("write the host as `{host}` and percent-encode the rest"),
+        ));
     }
-    let uri: Uri = text.parse().map_err(|_| Fault::new("is not a URL that can be requested", HELP))?;
-    if !uri.host().is_some_and(|written| written.eq_ignore_ascii_case(host)) {
-        return Err(Fault::new("names its host in an unusual way", format!("write the host as `{host}`")));
+    let uri: Uri = text
+        .parse()
+        .map_err(|_| Fault::new("is not a URL that can be requested", HELP))?;
+    if !uri
+        .host()
+        .is_some_and(|written| written.eq_ignore_ascii_case(host))
+    {
+        return Err(Fault::new(
+            "names its host in an unusual way",
+            format!("write the host as `{host}`"),
+        ));
     }
     if uri.port_u16() == Some(0) {
-        return Err(Fault::new("has port 0", "write the port that the receiver listens on"));
+        return Err(Fault::new(
+            "has port 0",
+            "write the port that the receiver listens on",
+        ));
     }
     Ok(uri)
 }

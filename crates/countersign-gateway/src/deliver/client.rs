@@ -197,11 +197,12 @@ const HEAD_LIMIT: usize = 64 * 1024;
 /// The most header lines in an answer.
 const HEADERS_LIMIT: usize = 100;
 
-/// How long a connection waits for its next request: shorter than what servers keep one open for.
-const POOL_IDLE: Duration = Duration::from_secs(15);
+/// How long a connection waits for its next request: shorter than the five seconds after which common servers
+/// close one, so that no request meets a connection that is just going.
+const POOL_IDLE: Duration = Duration::from_secs(4);
 
 /// How many connections of one target wait.
-const POOL_IDLE_PER_HOST: usize = 16;
+const POOL_IDLE_PER_HOST: usize = 256;
 
 #[cfg(test)]
 mod tests;

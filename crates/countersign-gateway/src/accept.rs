@@ -1,0 +1,128 @@
+//! From a verified request to an acknowledged event: 2xx means on disk.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use countersign_queue::{NewEvent, Queue, Replay};
+use countersign_tower::VerifiedBody;
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::config::{Flow, ReplayPolicy};
+use crate::ingress::reply::{self, Answer};
+
+/// The inner service of a flow with steps: stores, then acknowledges.
+///
+/// What a sender's connection does meanwhile changes nothing: the queue finishes an append
+/// that nobody waits for any more.
+#[derive(Clone, Debug)]
+pub(crate) struct Accept {
+    flow: Arc<Flow>,
+    names: Arc<Names>,
+    queue: Queue,
+}
+
+/// What every event of a flow carries, made once.
+#[derive(Debug)]
+struct Names {
+    flow: Arc<str>,
+    organization: Arc<str>,
+    steps: Arc<[Arc<str>]>,
+}
+
+impl Accept {
+    /// Accepts events of `flow`, each owed to every one of `steps`.
+    pub(crate) fn new<'a>(
+        flow: Arc<Flow>,
+        steps: impl Iterator<Item = &'a str>,
+        queue: Queue,
+    ) -> Self {
+        let names = Names {
+            flow: flow.id.as_str().into(),
+            organization: flow.organization.as_str().into(),
+            steps: steps.map(Arc::from).collect(),
+        };
+        Self {
+            flow,
+            names: Arc::new(names),
+            queue,
+        }
+    }
+
+    async fn store(self, request: Request<VerifiedBody>) -> Response<Answer> {
+        let event = self.event(request);
+        match self.queue.append(event).await {
+            Ok(appended) if appended.duplicate && self.refuses_repeats() => {
+                tracing::info!(flow.id = %self.flow.id, event.id = %appended.id, "repeat refused");
+                reply::repeated()
+            }
+            Ok(appended) => {
+                tracing::debug!(
+                    flow.id = %self.flow.id,
+                    event.id = %appended.id,
+                    duplicate = appended.duplicate,
+                    "accepted"
+                );
+                reply::accepted(&self.flow.response, appended.id, appended.duplicate)
+            }
+            Err(error) => {
+                tracing::error!(
+                    flow.id = %self.flow.id,
+                    error = &error as &dyn Error,
+                    "cannot make the event durable; the sender is asked to come again"
+                );
+                reply::unavailable(RETRY_AFTER)
+            }
+        }
+    }
+
+    fn event(&self, request: Request<VerifiedBody>) -> NewEvent {
+        let (parts, body) = request.into_parts();
+        let key = body.verdict().verified().and_then(countersign::Verified::key);
+        let replay = match self.flow.replay.policy {
+            ReplayPolicy::Off => None,
+            ReplayPolicy::Acknowledge | ReplayPolicy::Refuse => body.replay_key(),
+        };
+        NewEvent {
+            organization: Arc::clone(&self.names.organization),
+            flow: Arc::clone(&self.names.flow),
+            received: SystemTime::now(),
+            key: key.map(|key| key.as_str().into()),
+            method: parts.method,
+            target: parts.uri.to_string().into(),
+            headers: parts.headers,
+            replay: replay.map(|key| Replay {
+                key: *key.as_bytes(),
+                keep: self.flow.replay.keep,
+            }),
+            steps: Arc::clone(&self.names.steps),
+            body: body.into_bytes(),
+        }
+    }
+
+    fn refuses_repeats(&self) -> bool {
+        matches!(self.flow.replay.policy, ReplayPolicy::Refuse)
+    }
+}
+
+impl Service<Request<VerifiedBody>> for Accept {
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<VerifiedBody>) -> Self::Future {
+        let accept = self.clone();
+        Box::pin(async move { Ok(accept.store(request).await) })
+    }
+}
+
+/// When a sender is asked to come again.
+const RETRY_AFTER: Duration = Duration::from_secs(10);

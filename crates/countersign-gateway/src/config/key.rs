@@ -1,0 +1,191 @@
+//! Checks of keys: their secrets, their names, the time in which they count.
+
+use std::ops::Range;
+use std::time::SystemTime;
+
+use countersign::{Key, KeyId, KeyProblem, Keyring, SchemeError, Secret};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use toml::{Spanned, Value};
+
+use super::check::Checker;
+use super::error::{Fault, quoted};
+use super::file::KeyFile;
+use super::listen::digest;
+
+impl Checker<'_> {
+    /// Builds a keyring that `build` accepts; what it does not accept is shown at the key.
+    pub(super) fn keyring<T, E: Into<SchemeError>>(
+        &mut self,
+        keys: &Spanned<Vec<Spanned<KeyFile>>>,
+        build: impl FnOnce(&Keyring) -> Result<T, E>,
+    ) -> Option<T> {
+        let files = keys.get_ref();
+        let checked: Vec<Option<Key>> = files
+            .iter()
+            .map(|key| self.key(key, files.len() == 1))
+            .collect();
+        let checked: Vec<Key> = checked.into_iter().collect::<Option<_>>()?;
+        let ids: Vec<KeyId> = checked.iter().map(|key| key.id().clone()).collect();
+        let built = Keyring::new(checked)
+            .map_err(SchemeError::from)
+            .and_then(|ring| build(&ring).map_err(Into::into));
+        match built {
+            Ok(built) => Some(built),
+            Err(error) => {
+                // The last of two keys of one id is the one too many.
+                let at = match &error {
+                    SchemeError::Key(error) => ids.iter().rposition(|id| Some(id) == error.key()),
+                    _ => None,
+                };
+                let span = at
+                    .and_then(|at| files.get(at))
+                    .map_or_else(|| keys.span(), Spanned::span);
+                self.refuse(span, error.to_string(), remedy(&error));
+                None
+            }
+        }
+    }
+
+    pub(super) fn key(&mut self, file: &Spanned<KeyFile>, alone: bool) -> Option<Key> {
+        let span = file.span();
+        let file = file.get_ref();
+        let id = match &file.id {
+            Some(_) => self.text("id", file.id.as_ref(), key_id),
+            None if alone => KeyId::parse("default").ok(),
+            None => {
+                self.refuse(
+                    span.clone(),
+                    "one of several `keys` has no `id`",
+                    "give each an `id`, such as the year it was made in; logs name it",
+                );
+                None
+            }
+        };
+        let key = match (&file.secret, &file.sha256) {
+            (Some(secret), None) => {
+                let at = secret.span();
+                let secret = self.secret("secret", secret)?;
+                self.note_equal(&secret, at);
+                Key::new(id?, secret)
+            }
+            (None, Some(sha256)) => {
+                self.text("sha256", Some(sha256), digest)?;
+                self.accept(
+                    "sha256",
+                    sha256.span(),
+                    Key::hashed(id?, sha256.get_ref()).map_err(|error| unfit(&error.into())),
+                )?
+            }
+            (Some(_), Some(_)) => {
+                self.refuse(
+                    span,
+                    "one of the `keys` has both `secret` and `sha256`",
+                    "keep one of them",
+                );
+                return None;
+            }
+            (None, None) => {
+                self.refuse(
+                    span,
+                    "one of the `keys` has no `secret`",
+                    "add `secret = { env = \"NAME\" }` or `secret = { file = \"path\" }`",
+                );
+                return None;
+            }
+        };
+        let not_before = self.time("not_before", file.not_before.as_ref());
+        let not_after = self.time("not_after", file.not_after.as_ref());
+        if let (Some(first), Some(end)) = (not_before, not_after)
+            && first >= end
+        {
+            self.refuse(
+                span,
+                "`not_before` is not before `not_after`",
+                "the key would never count; swap or correct them",
+            );
+        }
+        let key = if file.allow_weak_secret {
+            key.allow_weak()
+        } else {
+            key
+        };
+        let key = not_before.into_iter().fold(key, Key::not_before);
+        Some(not_after.into_iter().fold(key, Key::not_after))
+    }
+
+    fn time(&mut self, key: &str, written: Option<&Spanned<Value>>) -> Option<SystemTime> {
+        let written = written?;
+        let text = match written.get_ref() {
+            Value::String(text) => text.clone(),
+            Value::Datetime(time) => time.to_string(),
+            _ => String::new(),
+        };
+        let time = text.parse::<Timestamp>().map(SystemTime::from);
+        let fault = |_| {
+            Fault::new(
+                "is not a time",
+                "write it with its zone, like \"2026-01-01T00:00:00Z\"",
+            )
+        };
+        self.accept(key, written.span(), time.map_err(fault))
+    }
+
+    /// Two flows with one secret accept each other's webhooks.
+    pub(super) fn note_equal(&mut self, secret: &Secret, span: Range<usize>) {
+        let Some(flow) = self.flow.clone() else {
+            return;
+        };
+        let digest = Sha256::digest(secret.expose()).into();
+        match self.secrets.get(&digest).cloned() {
+            None => {
+                self.secrets.insert(digest, flow);
+            }
+            Some(other) if other == flow => {
+                self.warn(
+                    span,
+                    "two keys of this flow have the same secret",
+                    "remove one of them, or correct it",
+                );
+            }
+            Some(other) => self.warn(
+                span,
+                format!(
+                    "flow {} has the same secret: what is signed for one is genuine for the other",
+                    quoted(&other)
+                ),
+                "give each flow a secret of its own",
+            ),
+        }
+    }
+}
+
+fn key_id(text: &str) -> Result<KeyId, Fault> {
+    KeyId::parse(text).map_err(|error| Fault::new("is not a key id", error.to_string()))
+}
+
+/// An error of the scheme or its keys, as it follows the key it is about.
+pub(super) fn unfit(error: &SchemeError) -> Fault {
+    Fault::new(format!("does not fit: {error}"), remedy(error))
+}
+
+fn remedy(error: &SchemeError) -> String {
+    let SchemeError::Key(key) = error else {
+        return "see docs/configuration.md on schemes".to_owned();
+    };
+    match key.problem() {
+        KeyProblem::Short(_) => WEAK.to_owned(),
+        KeyProblem::Empty => "generate one, for example with `openssl rand -hex 32`".to_owned(),
+        KeyProblem::TooMany => format!(
+            "keep at most {} keys: the ones in use",
+            countersign::MAX_KEYS
+        ),
+        KeyProblem::None => {
+            "add `keys = [{ id = \"2026\", secret = { env = \"NAME\" } }]`".to_owned()
+        }
+        _ => "correct the key; it has to be the secret as the sender shows it".to_owned(),
+    }
+}
+
+/// What to do about a short secret.
+pub(super) const WEAK: &str = "use a longer one, for example from `openssl rand -hex 32`, or write `allow_weak_secret = true` beside it";

@@ -1,0 +1,148 @@
+//! A running dispatcher for tests: a real queue, real sockets.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use countersign_queue::{AttemptRecord, Delivery, EventId, NewEvent, Options, Queue, State};
+use http::{HeaderMap, Method};
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+use crate::config::Config;
+use crate::deliver::Client;
+use crate::dispatch::Dispatcher;
+use crate::ingress::endpoint::Backends;
+use crate::live::{Current, Live};
+use crate::tasks::Tasks;
+
+/// A dispatcher that is running, and what it works on.
+#[derive(Clone)]
+pub(super) struct Running {
+    pub(super) client: Client,
+    pub(super) current: Current,
+    pub(super) folder: Arc<TempDir>,
+    pub(super) queue: Queue,
+    pub(super) tasks: Tasks,
+}
+
+impl Running {
+    /// Runs with one flow, `orders`, whose steps are these (name, URL and more lines).
+    pub(super) fn with_steps(steps: &[(&str, String, &str)]) -> Self {
+        let running = Self::prepared(steps);
+        running.start();
+        running
+    }
+
+    /// Everything but the dispatcher.
+    pub(super) fn prepared(steps: &[(&str, String, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = Queue::open(&folder.path().join("queue.db"), Options::default()).unwrap();
+        let config = config(steps);
+        let client = Client::new(&config.delivery.addresses, &[]).unwrap();
+        let backends = Backends {
+            client: client.clone(),
+            queue: queue.clone(),
+        };
+        let current = Arc::new(ArcSwap::from_pointee(Live::new(config, &backends)));
+        Self {
+            client,
+            current,
+            folder: Arc::new(folder),
+            queue,
+            tasks: Tasks::new(),
+        }
+    }
+
+    pub(super) fn start(&self) {
+        let (client, current) = (self.client.clone(), Arc::clone(&self.current));
+        let dispatcher = Dispatcher::new(client, current, self.queue.clone(), self.tasks.clone());
+        self.tasks.spawn(|stop| dispatcher.run(stop));
+    }
+
+    pub(super) fn configure(&self, steps: &[(&str, String, &str)]) {
+        let backends = Backends {
+            client: self.client.clone(),
+            queue: self.queue.clone(),
+        };
+        self.current
+            .store(Arc::new(Live::new(config(steps), &backends)));
+    }
+
+    pub(super) async fn append(&self, steps: &[&str], headers: HeaderMap) -> EventId {
+        let event = NewEvent {
+            organization: "default".into(),
+            flow: "orders".into(),
+            received: SystemTime::now(),
+            method: Method::POST,
+            target: "/hooks/orders?a=1".into(),
+            headers,
+            body: Bytes::from_static(b"hello"),
+            key: None,
+            replay: None,
+            steps: steps.iter().map(|step| Arc::from(*step)).collect(),
+        };
+        self.queue.append(event).await.unwrap().id
+    }
+
+    pub(super) async fn event(&self, steps: &[&str]) -> EventId {
+        self.append(steps, HeaderMap::new()).await
+    }
+
+    /// The event's deliveries and attempts, once no delivery is pending any more.
+    pub(super) async fn settled(&self, event: EventId) -> (Vec<Delivery>, Vec<AttemptRecord>) {
+        let settled = async {
+            loop {
+                let stored = self.queue.event(event).await.unwrap().unwrap();
+                if stored.state != State::Pending {
+                    return (stored.deliveries, self.queue.attempts(event).await.unwrap());
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, settled).await.expect("the event settles")
+    }
+}
+
+pub(super) fn ends(deliveries: &[Delivery]) -> Vec<&str> {
+    deliveries
+        .iter()
+        .map(|delivery| {
+            delivery
+                .reason
+                .as_deref()
+                .unwrap_or(delivery.state.as_str())
+        })
+        .collect()
+}
+
+pub(super) fn config(steps: &[(&str, String, &str)]) -> Config {
+    let mut text = String::from(
+        r#"
+        [delivery]
+        concurrency = 4
+        concurrency_per_step = 2
+        retry_delay = "1ms"
+        max_retries = 2
+
+        [[flows]]
+        id = "orders"
+        auth = { mode = "none" }
+        "#,
+    );
+    for (name, url, more) in steps {
+        text.push_str(&format!(
+            "[[flows.steps]]\nname = \"{name}\"\nurl = \"{url}\"\n{more}\n"
+        ));
+    }
+    Config::parse(&text, Path::new("test.toml")).unwrap()
+}
+
+pub(super) fn outcomes(attempts: &[AttemptRecord]) -> Vec<&str> {
+    attempts.iter().map(|attempt| &*attempt.outcome).collect()
+}
+
+/// Longer than anything here takes.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,0 +1,96 @@
+//! What senders are told: a status and as little as possible besides.
+//!
+//! The only place, besides the Layer's own refusals, where an answer to a sender gets its
+//! status. Reasons go to the log.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use countersign_queue::EventId;
+use countersign_tower::{Problem, Refusal, ReplyBody, Respond as _};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+
+use crate::config::Feedback;
+
+/// An answer's body: one buffer of ours, or an upstream's stream passed through.
+pub(crate) type Answer = Either<Full<Bytes>, Incoming>;
+
+/// An answer's body as it leaves the Layer.
+pub(crate) type Body = ReplyBody<Answer>;
+
+/// The event is durable (again, when `duplicate`): the flow's own feedback.
+pub(crate) fn accepted(feedback: &Feedback, id: EventId, duplicate: bool) -> Response<Answer> {
+    let id = id.to_string();
+    let (content_type, body) = match &feedback.body {
+        Some(body) => (feedback.content_type.clone(), body.clone()),
+        None => (Some(HeaderValue::from_static("application/json")), receipt(&id, duplicate)),
+    };
+    let mut reply = plain(feedback.status, content_type, body);
+    if let Ok(id) = HeaderValue::try_from(id) {
+        reply.headers_mut().insert(EVENT, id);
+    }
+    reply
+}
+
+/// There is no flow at this path: told as the Layer tells its refusals.
+pub(crate) fn no_such_flow() -> Response<Body> {
+    Problem
+        .respond(&Refusal::UnknownFlow, None)
+        .map(ReplyBody::from)
+}
+
+/// A repeat on a flow that refuses repeats.
+pub(crate) fn repeated() -> Response<Answer> {
+    problem(StatusCode::CONFLICT)
+}
+
+/// We cannot make it durable now; the sender should come again.
+pub(crate) fn unavailable(retry_after: Duration) -> Response<Answer> {
+    let mut reply = problem(StatusCode::SERVICE_UNAVAILABLE);
+    reply
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs()));
+    reply
+}
+
+/// The upstream cannot be reached, or its answer is not HTTP.
+pub(crate) fn bad_gateway() -> Response<Answer> {
+    problem(StatusCode::BAD_GATEWAY)
+}
+
+/// The upstream did not begin to answer in time.
+pub(crate) fn gateway_timeout() -> Response<Answer> {
+    problem(StatusCode::GATEWAY_TIMEOUT)
+}
+
+/// An RFC 9457 problem that says no more than its status.
+fn problem(status: StatusCode) -> Response<Answer> {
+    let title = status.canonical_reason().unwrap_or_default();
+    let body = serde_json::json!({ "title": title, "status": status.as_u16() });
+    let content_type = HeaderValue::from_static("application/problem+json");
+    plain(status, Some(content_type), Bytes::from(body.to_string()))
+}
+
+fn receipt(id: &str, duplicate: bool) -> Bytes {
+    // An id has no character that JSON would escape.
+    Bytes::from(if duplicate {
+        format!(r#"{{"id":"{id}","duplicate":true}}"#)
+    } else {
+        format!(r#"{{"id":"{id}"}}"#)
+    })
+}
+
+fn plain(status: StatusCode, content_type: Option<HeaderValue>, body: Bytes) -> Response<Answer> {
+    let mut reply = Response::new(Either::Left(Full::new(body)));
+    *reply.status_mut() = status;
+    if let Some(content_type) = content_type {
+        reply.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    reply
+}
+
+/// The id under which an accepted request can be found again.
+const EVENT: HeaderName = HeaderName::from_static("countersign-event");

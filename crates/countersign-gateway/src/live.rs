@@ -1,0 +1,63 @@
+//! What the gateway does at this moment: one configuration and what is built from it.
+//!
+//! A request takes one snapshot and keeps it to its end; a new configuration is built beside
+//! the old one and swapped in whole.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::config::{Config, Flow, Step, Then};
+use crate::ingress::endpoint::{Backends, Endpoint};
+use crate::ingress::route::{Place, Routes};
+
+/// One configuration, ready to be used.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) config: Config,
+    pub(crate) routes: Routes<Arc<Endpoint>>,
+    flows: HashMap<Box<str>, Arc<Flow>>,
+}
+
+/// The snapshot that everybody reads and that a reload replaces.
+pub(crate) type Current = Arc<ArcSwap<Live>>;
+
+impl Live {
+    /// Builds everything that `config` asks for.
+    pub(crate) fn new(config: Config, backends: &Backends) -> Self {
+        let mut routes = Routes::new(&config.ingress.prefix);
+        let mut flows = HashMap::new();
+        for flow in &config.flows {
+            let endpoint = Arc::new(Endpoint::new(flow, &config.ingress, backends));
+            routes.insert(place(flow), endpoint);
+            flows.insert(flow.id.as_str().into(), Arc::clone(flow));
+        }
+        Self {
+            config,
+            routes,
+            flows,
+        }
+    }
+
+    /// The flow of this id, as it is configured now.
+    pub(crate) fn flow(&self, id: &str) -> Option<&Arc<Flow>> {
+        self.flows.get(id)
+    }
+
+    /// The step of this name in the flow of this id, as it is configured now.
+    pub(crate) fn step(&self, flow: &str, step: &str) -> Option<&Arc<Step>> {
+        match &self.flow(flow)?.then {
+            Then::Queue { steps } => steps.iter().find(|known| known.name.as_str() == step),
+            Then::Forward(_) => None,
+        }
+    }
+}
+
+fn place(flow: &Flow) -> Place<'_> {
+    match &flow.path {
+        None => Place::Id(flow.id.as_str()),
+        Some(path) if path.is_open() => Place::Below(path.as_str()),
+        Some(path) => Place::Exact(path.as_str()),
+    }
+}
