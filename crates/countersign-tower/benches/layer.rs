@@ -3,6 +3,8 @@
 //! `verify` is the verdict alone, `layer` the whole call with a body that is there;
 //! the difference is the layer's own. `inner` is the same call without the layer.
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot begin should stop")]
+
 use std::{
     convert::Infallible,
     future::{Future, Ready, ready},

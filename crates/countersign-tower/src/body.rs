@@ -159,7 +159,11 @@ impl<B> ReplyBody<B> {
         Self { reply }
     }
 
-    pub(crate) fn refusal(bytes: Bytes) -> Self {
+}
+
+/// A whole answer in one buffer, as refusals are.
+impl<B> From<Bytes> for ReplyBody<B> {
+    fn from(bytes: Bytes) -> Self {
         let reply = Reply::Refusal { bytes };
         Self { reply }
     }

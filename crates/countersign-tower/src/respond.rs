@@ -91,7 +91,7 @@ pub(crate) fn refuse<B>(
     refusal: Refusal,
     policy: Option<&Policy>,
 ) -> Response<ReplyBody<B>> {
-    let mut response = respond.respond(&refusal, policy).map(ReplyBody::refusal);
+    let mut response = respond.respond(&refusal, policy).map(ReplyBody::from);
     response.extensions_mut().insert(refusal);
     response
 }

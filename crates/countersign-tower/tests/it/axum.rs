@@ -21,10 +21,6 @@ async fn receive(verified: Verified, body: Bytes) -> String {
     format!("{key}: {}", String::from_utf8_lossy(&body))
 }
 
-fn forged() -> Request<Full<Bytes>> {
-    with_body(signed("hello"), Full::from("hellp"))
-}
-
 async fn ask(app: &Router, request: Request<Full<Bytes>>) -> Answer {
     send(app.clone(), request.map(Body::new)).await
 }

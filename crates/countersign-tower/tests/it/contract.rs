@@ -57,8 +57,8 @@ async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
     let mut service = layer(policy()).layer(strict);
 
     for _ in 0..3 {
-        let service = ServiceExt::<Request<Full<Bytes>>>::ready(&mut service);
-        let response = service.await.unwrap().call(signed("hello")).await;
+        assert!(poll_ready(&mut service));
+        let response = service.call(signed("hello")).await;
         assert_eq!(response.unwrap().status(), 200);
     }
 
@@ -71,11 +71,10 @@ async fn two_requests_can_be_under_way_at_once() {
     let calls = Arc::clone(&strict.calls);
     let mut service = layer(policy()).layer(strict);
 
-    let mut next = async || {
-        let service = ServiceExt::<Request<Full<Bytes>>>::ready(&mut service);
-        service.await.unwrap().call(signed("hello"))
-    };
-    let (first, second) = (next().await, next().await);
+    assert!(poll_ready(&mut service));
+    let first = service.call(signed("hello"));
+    assert!(poll_ready(&mut service));
+    let second = service.call(signed("hello"));
     second.await.unwrap();
     first.await.unwrap();
 
@@ -90,16 +89,15 @@ async fn back_pressure_reaches_the_caller() {
     let limited = ConcurrencyLimitLayer::new(1).layer(never);
     let mut service = layer(policy()).layer(limited);
     let mut other = service.clone();
-    let mut is_ready = |service: &mut _| poll_ready(service);
 
-    assert!(is_ready(&mut service));
+    assert!(poll_ready(&mut service));
     let mut working = ByHand::new(service.call(signed("hello")));
     assert!(working.poll().is_none());
-    assert!(!is_ready(&mut other), "the one permit is taken");
+    assert!(!poll_ready(&mut other), "the one permit is taken");
 
     drop(working);
     assert!(
-        is_ready(&mut other),
+        poll_ready(&mut other),
         "the permit came back with the dropped future"
     );
 }
@@ -116,9 +114,8 @@ async fn a_refusal_gives_the_inner_service_back_at_once() {
     let mut service = layer(policy()).layer(limited);
     let mut other = service.clone();
     assert!(poll_ready(&mut service));
-    let forged = with_body(signed("hello"), Full::from("hellp"));
 
-    let mut refused = pin!(service.call(forged));
+    let mut refused = pin!(service.call(forged()));
     let response = poll_fn(|cx| refused.as_mut().poll(cx)).await.unwrap();
 
     // The future that has answered still lives.

@@ -1,5 +1,7 @@
 //! The Layer from outside: every way in, and every way to be turned away.
 
+#![expect(clippy::unwrap_used, reason = "the helpers are part of the tests")]
+
 #[cfg(feature = "axum")]
 mod axum;
 mod bodies;

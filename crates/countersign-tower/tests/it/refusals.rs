@@ -29,9 +29,7 @@ async fn a_genuine_request_reaches_the_receiver_as_it_was_sent() {
 
 #[tokio::test]
 async fn a_changed_byte_is_refused() {
-    let request = with_body(signed("hello"), Full::<Bytes>::from("hellp"));
-
-    let answer = refused(policy(), request).await;
+    let answer = refused(policy(), forged()).await;
 
     assert_eq!(
         (answer.status(), answer.refusal()),
@@ -92,10 +90,9 @@ async fn a_doubled_signature_header_is_refused_even_if_both_are_genuine() {
 async fn a_stale_request_is_refused_with_the_same_answer_as_a_forged_one() {
     let old = now() - std::time::Duration::from_millis(300_001);
     let stale = signed_at(old, "designer-cloud", Method::POST, "hello".into()).map(Full::new);
-    let forged = with_body(signed("hello"), Full::<Bytes>::from("hellp"));
 
     let stale = refused(policy(), stale).await;
-    let forged = refused(policy(), forged).await;
+    let forged = refused(policy(), forged()).await;
 
     assert_eq!(stale.refusal(), Some("stale_timestamp"));
     assert_eq!(stale.status(), forged.status());
@@ -242,9 +239,7 @@ async fn an_unknown_flow_is_refused_before_the_body_is_asked_for() {
 
 #[tokio::test]
 async fn the_answer_to_a_refusal_tells_its_status_and_no_reason() {
-    let request = with_body(signed("hello"), Full::<Bytes>::from("hellp"));
-
-    let answer = refused(policy(), request).await;
+    let answer = refused(policy(), forged()).await;
 
     assert_eq!(
         answer.header("content-type"),
@@ -324,9 +319,7 @@ async fn a_function_can_choose_the_answer() {
         *response.status_mut() = StatusCode::IM_A_TEAPOT;
         response
     });
-    let request = with_body(signed("hello"), Full::<Bytes>::from("hellp"));
-
-    let answer = send(layer.layer(receiver.clone()), request).await;
+    let answer = send(layer.layer(receiver.clone()), forged()).await;
 
     assert_eq!(
         (answer.status(), answer.text()),
@@ -340,7 +333,6 @@ async fn a_function_can_choose_the_answer() {
 async fn a_decoy_policy_makes_an_unknown_flow_look_like_a_wrong_signature() {
     let decoy = Arc::new(policy().flow("nobody").build().unwrap());
     let layer = VerifyLayer::resolve(move |_: &http::request::Parts| ready(Ok(Arc::clone(&decoy))));
-    let forged = || with_body(signed("hello"), Full::<Bytes>::from("hellp"));
 
     let unknown = send(layer.clock(now).layer(Receiver::new()), forged()).await;
     let known = refused(policy(), forged()).await;

@@ -21,8 +21,7 @@ async fn between_a_concurrency_limit_and_time_outs_it_does_its_work() {
         .service(receiver.clone());
 
     let genuine = stack.clone().oneshot(signed("hello")).await.unwrap();
-    let forged = with_body(signed("hello"), Full::from("hellp"));
-    let forged = stack.oneshot(forged).await.unwrap();
+    let forged = stack.oneshot(forged()).await.unwrap();
 
     assert_eq!(
         (genuine.status(), forged.status()),

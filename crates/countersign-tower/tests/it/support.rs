@@ -72,6 +72,11 @@ pub(crate) fn signed_at(
     request
 }
 
+/// A request with a byte changed on its way.
+pub(crate) fn forged() -> Request<Full<Bytes>> {
+    with_body(signed("hello"), Full::from("hellp"))
+}
+
 /// The same request with another body, its signature as it was.
 pub(crate) fn with_body<B>(request: Request<Full<Bytes>>, body: B) -> Request<B> {
     request.map(|_| body)
@@ -266,7 +271,7 @@ impl Body for Untouchable {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.clone()
+        self.0
     }
 }
 

@@ -1,5 +1,7 @@
 //! Memory: never more than the limit, whatever the frames.
 
+use proptest::{collection::vec, prelude::*};
+
 use super::*;
 
 #[test]
@@ -64,4 +66,25 @@ fn a_time_out_is_found_among_the_causes() {
 
     assert_eq!(failed(&slow), Refusal::BodyTimedOut);
     assert_eq!(failed(&reset), Refusal::BodyFailed);
+}
+
+proptest! {
+    #[test]
+    fn however_it_is_cut_a_body_is_whole_or_over_the_limit(
+        frames in vec(vec(any::<u8>(), 0..40), 0..20),
+        limit in 0..400_usize,
+    ) {
+        let whole = frames.concat();
+        let mut so_far = SoFar::One(Bytes::new());
+
+        let outcome = frames
+            .into_iter()
+            .try_for_each(|frame| so_far.push(Bytes::from(frame), limit));
+
+        if whole.len() > limit {
+            prop_assert_eq!(outcome, Err(Refusal::BodyTooLarge));
+        } else {
+            prop_assert_eq!(so_far.into_bytes(), whole);
+        }
+    }
 }
