@@ -146,8 +146,6 @@ pub struct Delivery {
     pub concurrency_per_step: usize,
     /// Whether deliveries are made at all; events are accepted either way.
     pub enabled: bool,
-    /// When to try again, for steps that do not say.
-    pub(crate) schedule: Schedule,
     /// How long one attempt may take, for steps that do not say.
     pub timeout: Duration,
 }

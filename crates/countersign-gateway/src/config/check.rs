@@ -65,6 +65,18 @@ impl<'a> Checker<'a> {
         self.warnings.push(problem);
     }
 
+    /// Notes something that deserves a look and has no place in the file.
+    pub(super) fn warn_of_absence(&mut self, message: &str, help: &str) {
+        self.warnings.push(Problem {
+            excerpt: None,
+            file: self.source.path.to_owned(),
+            flow: None,
+            help: help.to_owned(),
+            message: message.to_owned(),
+            severity: Severity::Warning,
+        });
+    }
+
     /// The line that `at` is on.
     pub(super) fn line(&self, at: usize) -> usize {
         self.source.line(at)

@@ -66,7 +66,6 @@ impl Checker<'_> {
             concurrency: concurrency as usize,
             concurrency_per_step: per_step.unwrap_or(16).min(concurrency) as usize,
             enabled: file.enabled.unwrap_or(true),
-            schedule: retry.schedule(),
             timeout: self
                 .duration("timeout", file.timeout.as_ref())
                 .unwrap_or(DEFAULT_TIMEOUT),

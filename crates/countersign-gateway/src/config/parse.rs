@@ -110,6 +110,12 @@ impl Config {
             }
             checker.flow = None;
         }
+        if file.flows.is_empty() {
+            checker.warn_of_absence(
+                "there is no flow: every webhook is refused as unknown",
+                "add one; `countersign config default` has examples",
+            );
+        }
         let (mut config, warnings) = checker.finish(Self {
             admin,
             delivery,

@@ -16,7 +16,9 @@ const MARKER: &str = "hunter2-hunter2-hunter2";
 /// An environment and files for tests: nothing of the process is read or changed.
 const GIVEN: Surroundings = Surroundings {
     file: |path| match path.to_str() {
-        Some("/etc/cs/secrets/github" | "/etc/cs/secrets/legacy") => Ok(b"a secret out of a file".to_vec()),
+        Some("/etc/cs/secrets/github" | "/etc/cs/secrets/legacy") => {
+            Ok(b"a secret out of a file".to_vec())
+        }
         Some("/etc/cs/secrets/line") => Ok(b"a secret out of a file\n".to_vec()),
         Some("/etc/cs/secrets/empty") => Ok(b"\n".to_vec()),
         Some("/etc/cs/good.toml") => Ok(SMALLEST.into()),
@@ -28,9 +30,18 @@ const GIVEN: Surroundings = Surroundings {
         "MARKER" => Some(MARKER.into()),
         "SHORT" => Some("hunter2".into()),
         "EMPTY" => Some("".into()),
-        "LONG" | "ORDERS_SECRET" | "BILLING_SECRET" | "ACME_SECRET" | "BASIC_PASSWORD" | "BEARER_KEY" | "QUERY_KEY"
-        | "ARCHIVE_AUTHORIZATION" | "COUNTERSIGN_TOKEN" => Some(format!("{name}-0123456789").into()),
-        "ARCHIVE_SECRET" | "ARCHIVE_SECRET_OLD" => Some("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz".into()),
+        "LONG"
+        | "ORDERS_SECRET"
+        | "BILLING_SECRET"
+        | "ACME_SECRET"
+        | "BASIC_PASSWORD"
+        | "BEARER_KEY"
+        | "QUERY_KEY"
+        | "ARCHIVE_AUTHORIZATION"
+        | "COUNTERSIGN_TOKEN" => Some(format!("{name}-0123456789").into()),
+        "ARCHIVE_SECRET" | "ARCHIVE_SECRET_OLD" => {
+            Some("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz".into())
+        }
         _ => None,
     },
 };
@@ -43,7 +54,9 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
 
 /// A flow with this text in it, and a signature that is in order.
 fn signed(rest: &str) -> String {
-    format!("[[flows]]\nid = \"orders\"\nauth = {{ scheme = \"designer-cloud\", keys = [{{ secret = {{ env = \"LONG\" }} }}] }}\n{rest}")
+    format!(
+        "[[flows]]\nid = \"orders\"\nauth = {{ scheme = \"designer-cloud\", keys = [{{ secret = {{ env = \"LONG\" }} }}] }}\n{rest}"
+    )
 }
 
 /// A flow with these keys in its `auth`.
