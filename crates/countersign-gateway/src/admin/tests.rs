@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use axum::body::Body;
 use bytes::Bytes;
 use countersign_queue::{Attempt, Limits, NewEvent, Next as Then, Options};
+use countersign_tower::MemoryReplayGuard;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -46,6 +47,7 @@ impl Gateway {
         let queue = Queue::open(&folder.path().join("events.db"), Options::default()).unwrap();
         let backends = Backends {
             client: Client::new(&config.delivery.addresses, &[]).unwrap(),
+            guard: MemoryReplayGuard::new(1),
             queue: queue.clone(),
         };
         let live = Live::new(config, &backends);

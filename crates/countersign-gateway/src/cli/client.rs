@@ -9,7 +9,6 @@ use anyhow::Context as _;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Body as _;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::Connect;
@@ -71,21 +70,24 @@ where
     let client = Client::builder(TokioExecutor::new()).build(connector);
     let (head, mut body) = client.request(request.map(Full::new)).await?.into_parts();
     let mut read = BytesMut::new();
+    let mut cut = false;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else {
             continue;
         };
         let room = limit - read.len();
-        read.extend_from_slice(data.get(..room).unwrap_or(&data));
-        if data.len() > room {
+        if let Some(first) = data.get(..room).filter(|_| data.len() > room) {
+            read.extend_from_slice(first);
+            cut = true;
             break;
         }
+        read.extend_from_slice(&data);
     }
     Ok(Answer {
         status: head.status,
         headers: head.headers,
-        cut: read.len() == limit && !body.is_end_stream(),
         body: read.freeze(),
+        cut,
     })
 }
 
@@ -96,4 +98,79 @@ pub(crate) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> an
         .build()
         .context("cannot start the async runtime")?
         .block_on(future)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn ask(answer: &'static str, limit: usize) -> anyhow::Result<Answer> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let mut request = Request::new(Bytes::from_static(b"hello"));
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = format!("http://{}/in?a=%2F", listener.local_addr()?).parse()?;
+        let serve = async {
+            let (mut socket, _) = listener.accept().await?;
+            let mut head = Vec::new();
+            while !head.ends_with(b"hello") {
+                socket.read_buf(&mut head).await?;
+            }
+            socket.write_all(answer.as_bytes()).await?;
+            anyhow::Ok(String::from_utf8(head)?)
+        };
+        let (answer, head) = tokio::join!(exchange(request, limit, Duration::from_secs(10)), serve);
+        assert!(head?.starts_with("POST /in?a=%2F HTTP/1.1\r\n"));
+        answer
+    }
+
+    #[tokio::test]
+    async fn the_answer_comes_back_whole() {
+        let answer = ask(
+            "HTTP/1.1 202 Accepted\r\nX-A: b\r\nContent-Length: 4\r\n\r\ndone",
+            4,
+        )
+        .await
+        .unwrap();
+
+        assert_eq!(answer.status, StatusCode::ACCEPTED);
+        assert_eq!(answer.headers["x-a"], "b");
+        assert_eq!(answer.body, "done");
+        assert!(!answer.cut);
+    }
+
+    #[tokio::test]
+    async fn a_long_answer_is_cut_and_says_so() {
+        let answer = ask("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone", 3)
+            .await
+            .unwrap();
+
+        assert_eq!(answer.body, "don");
+        assert!(answer.cut);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_an_answer_like_any_other() {
+        let answer = ask(
+            "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+            9,
+        )
+        .await;
+
+        assert_eq!(answer.unwrap().status, StatusCode::FOUND);
+    }
+
+    #[tokio::test]
+    async fn nobody_there_names_the_place() {
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = "http://127.0.0.1:1/".parse().unwrap();
+
+        let error = exchange(request, 9, Duration::from_secs(10))
+            .await
+            .unwrap_err();
+
+        assert_eq!(error.to_string(), "no answer from 127.0.0.1:1");
+    }
 }

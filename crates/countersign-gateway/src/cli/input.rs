@@ -1,7 +1,7 @@
 //! Bytes that a command is given: in place, in a file, on the standard input.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use super::Usage;
@@ -14,6 +14,9 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
         path.to_string_lossy()
     };
     let read = if is_stdin(path) {
+        if io::stdin().is_terminal() {
+            eprintln!("reading from the terminal; end with Ctrl-D");
+        }
         let mut bytes = Vec::new();
         io::stdin()
             .lock()
@@ -40,7 +43,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Whether `path` means the standard input.
-pub(crate) fn is_stdin(path: &Path) -> bool {
+fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 

@@ -172,6 +172,19 @@ impl Sender {
     }
 }
 
+impl Line {
+    /// What reached the receiver or the queue although nothing was sent that should have.
+    pub(super) fn stray(requests: usize, events: usize) -> Self {
+        Self {
+            what: "anything else",
+            wanted: "nothing".to_owned(),
+            got: format!("{events} events"),
+            delivered: format!("{requests} requests"),
+            as_wanted: requests + events == 0,
+        }
+    }
+}
+
 impl Sent {
     /// The event that the gateway named, if this is one that has to arrive.
     pub(super) fn owed(&self) -> Option<&str> {
@@ -197,7 +210,7 @@ impl Sent {
         let signed = own.iter().all(|seen| seen.genuine);
         let (wanted, as_wanted) = match self.wanted {
             Wanted::Delivered { attempts: number } => (
-                format!("202, delivered at attempt {number}"),
+                format!("202, delivered at try {number}"),
                 self.status == StatusCode::ACCEPTED
                     && !self.receipt.duplicate
                     && own.len() == number
@@ -212,7 +225,7 @@ impl Sent {
                 self.status == StatusCode::UNAUTHORIZED && self.receipt.id.is_none(),
             ),
             Wanted::Repeat => (
-                "202 as a duplicate, not delivered again".to_owned(),
+                "202 as a repeat, delivered no second time".to_owned(),
                 self.status == StatusCode::ACCEPTED
                     && self.receipt.duplicate
                     && first.is_some()
@@ -221,7 +234,7 @@ impl Sent {
         };
         let delivered = match self.wanted {
             Wanted::Delivered { .. } => format!(
-                "{}; our signature {}",
+                "{}; signature {}",
                 answers(attempts),
                 if signed && !own.is_empty() {
                     "verified"
@@ -242,10 +255,11 @@ impl Sent {
     }
 
     fn got(&self) -> String {
+        let status = self.status.as_u16();
         match (&self.receipt.id, self.receipt.duplicate) {
-            (Some(id), false) => format!("{} {id}", self.status.as_u16()),
-            (Some(id), true) => format!("{} duplicate of {id}", self.status.as_u16()),
-            (None, _) => self.status.as_u16().to_string(),
+            (Some(_), false) => format!("{status}, an event's id"),
+            (Some(_), true) => format!("{status}, the first one's id"),
+            (None, _) => status.to_string(),
         }
     }
 }
@@ -304,7 +318,11 @@ mod tests {
             sent.line(None, &attempts, &[failed.clone(), taken.clone()])
                 .as_wanted
         );
-        assert!(!sent.line(None, &attempts, &[taken.clone()]).as_wanted);
+        assert!(
+            !sent
+                .line(None, &attempts, std::slice::from_ref(&taken))
+                .as_wanted
+        );
         assert!(!sent.line(None, &attempts, &[unsigned, taken]).as_wanted);
         assert!(
             !sent
