@@ -23,7 +23,7 @@ pub(crate) mod gather;
 /// Only [`Verify`](crate::Verify) makes one, so a `Service<Request<VerifiedBody>>` can
 /// be reached by no other way:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0451
 /// use countersign_tower::VerifiedBody;
 ///
 /// let body = VerifiedBody {
@@ -33,11 +33,11 @@ pub(crate) mod gather;
 /// };
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0624
 /// let body = countersign_tower::VerifiedBody::new(todo!(), todo!(), todo!());
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// let body = countersign_tower::VerifiedBody::default();
 /// ```
 ///
