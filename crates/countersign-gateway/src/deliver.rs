@@ -3,13 +3,12 @@
 mod address;
 pub(crate) mod answer;
 mod client;
+mod credentials;
 mod failure;
 #[cfg(test)]
 pub(crate) mod receiver;
 mod request;
 
-pub(crate) use address::{Guard, Origin};
-pub use client::ClientError;
-pub(crate) use client::{Client, SendError, Tls};
+pub(crate) use client::{Client, ClientError, SendError};
 pub(crate) use failure::Failure;
 pub(crate) use request::{StepRequest, Unsendable};

@@ -7,7 +7,6 @@ use std::time::Duration;
 use countersign_tower::Refusal;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tower::ServiceExt;
 
 use self::endpoint::Endpoint;
 use self::reply::Body;
@@ -51,7 +50,7 @@ impl Ingress {
             request.extensions_mut().insert(Peer(peer));
         }
         let request = request.map(|body| Timed::new(body, self.body_timeout));
-        let Ok(response) = endpoint.verify.clone().oneshot(request).await;
+        let response = endpoint.answer(request).await;
         if let Some(refusal) = response.extensions().get::<Refusal>() {
             tracing::info!(
                 flow.id = %endpoint.flow.id,

@@ -98,8 +98,7 @@ impl Checker<'_> {
         if let Some(base) = public_url {
             policy = policy.public_url(base);
         }
-        // The queue recognises repeats itself, across restarts; only forwarding leaves them to the Layer.
-        if matches!(then, Some(Then::Forward(_))) && replay.policy != ReplayPolicy::Off {
+        if replay.policy != ReplayPolicy::Off {
             policy = policy.remember(replay.keep);
         }
         let fault = |error: countersign_tower::PolicyError| {

@@ -22,6 +22,10 @@ pub(crate) struct Guard {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Origin {
     /// A user of the API: only public addresses, unless opened on purpose.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "targets come from the file only, so far")
+    )]
     Api,
     /// The operator, in the configuration file: private and loopback addresses, too.
     File,

@@ -82,12 +82,90 @@ impl<'a> Credentials<'a> {
             body: &[],
             now: SystemTime::UNIX_EPOCH,
         });
-        // An empty value is missing, too, and gives nothing away.
-        verdict.is_ok_and(|_| true) 
+        // Also a key that is wrong, or not valid any more, is one. An empty value gives nothing away.
+        !verdict.is_err_and(|rejection| rejection.reason() == Reason::MissingCredentials)
     }
 }
 
 fn alone(headers: &HeaderMap, name: &HeaderName) -> HeaderMap {
     let lines = headers.get_all(name).iter().cloned();
     lines.map(|line| (name.clone(), line)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign::{ApiKey, Keyring, Secret};
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn api_key() -> ApiKey {
+        ApiKey::new(&Keyring::single(Secret::new("a key of some length"))).unwrap()
+    }
+
+    fn headers(names: &[&'static str]) -> HeaderMap {
+        let value = HeaderValue::from_static("a key of some length");
+        let names = names.iter().copied().map(HeaderName::from_static);
+        names.map(|name| (name, value.clone())).collect()
+    }
+
+    fn left(auth: &Auth, names: &[&'static str]) -> Vec<String> {
+        let mut headers = headers(names);
+        Credentials::new(auth, &Method::POST, &headers.clone()).remove_from(&mut headers);
+        headers.keys().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_header_of_an_api_key_is_found_whatever_its_name() {
+        let name = HeaderName::from_static("x-shop-key");
+        let auth = Auth::ApiKey(api_key().header(name));
+
+        let left = left(&auth, &["x-a", "x-shop-key", "x_shop.key", "x-api-key"]);
+
+        assert_eq!(left, ["x-a", "x-api-key"]);
+    }
+
+    #[test]
+    fn without_an_api_key_only_the_usual_headers_are_credentials() {
+        assert_eq!(
+            left(&Auth::None, &["x-api-key", "authorization", "cookie"]),
+            ["x-api-key"]
+        );
+        assert_eq!(
+            left(&Auth::ApiKey(api_key().bearer()), &["authorization", "x-a"]),
+            ["x-a"]
+        );
+    }
+
+    #[test]
+    fn the_query_parameter_of_an_api_key_is_left_out() {
+        let auth = Auth::ApiKey(api_key().query("key"));
+        let credentials = Credentials::new(&auth, &Method::POST, &headers(&["x-a"]));
+
+        for (target, stripped) in [
+            ("/hooks/orders", "/hooks/orders"),
+            ("/hooks/orders?key=wrong", "/hooks/orders"),
+            ("/hooks/orders?a=1&key=a%20b&b=2", "/hooks/orders?a=1&b=2"),
+            (
+                "/hooks/orders?keys=1&KEY=2&akey=3",
+                "/hooks/orders?keys=1&KEY=2&akey=3",
+            ),
+        ] {
+            assert_eq!(credentials.strip(target), stripped);
+        }
+        let mut kept = headers(&["x-a"]);
+        credentials.remove_from(&mut kept);
+        assert_eq!(kept.len(), 1);
+    }
+
+    #[test]
+    fn a_target_goes_on_as_it_is_where_the_key_is_elsewhere() {
+        let auth = Auth::ApiKey(api_key());
+        let credentials = Credentials::new(&auth, &Method::POST, &headers(&["x-api-key"]));
+
+        assert_eq!(
+            credentials.strip("/hooks/orders?x-api-key=1"),
+            "/hooks/orders?x-api-key=1"
+        );
+    }
 }

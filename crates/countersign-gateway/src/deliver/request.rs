@@ -6,12 +6,13 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use countersign::{Auth, PublicUrl, SignError, ToSign};
+use countersign::{PublicUrl, SignError, ToSign};
 use countersign_queue::{Claim, EventId};
 use http::header::{HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Request, Uri};
 
+use super::credentials::Credentials;
 use crate::config::{Flow, Step};
 use crate::hop;
 
@@ -57,12 +58,14 @@ impl<'a> StepRequest<'a> {
         random: [u8; 24],
     ) -> Result<Request<Bytes>, Unsendable> {
         let hops = hops(self.headers)?;
+        let credentials = Credentials::new(self.flow.policy.auth(), self.method, self.headers);
+        let target = credentials.strip(self.target);
         let mut request = Request::new(self.body.clone());
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.url()?;
+        *request.uri_mut() = self.url(&target)?;
 
         let mut headers = hop::end_to_end(self.headers, |_| false);
-        self.drop_credentials(&mut headers);
+        credentials.remove_from(&mut headers);
         trace(&mut headers, random)?;
         set(&mut headers, "countersign-attempt", self.attempt.into());
         set(
@@ -79,7 +82,7 @@ impl<'a> StepRequest<'a> {
         set(
             &mut headers,
             "countersign-target",
-            HeaderValue::try_from(self.target)?,
+            HeaderValue::try_from(&*target)?,
         );
         for (name, value) in &self.step.headers {
             hop::set(&mut headers, name.clone(), value.clone());
@@ -90,10 +93,9 @@ impl<'a> StepRequest<'a> {
     }
 
     /// The step's URL, with the event's query where it has none of its own.
-    fn url(&self) -> Result<Uri, Unsendable> {
+    fn url(&self, target: &str) -> Result<Uri, Unsendable> {
         let url = self.step.url.as_uri();
-        let query = self
-            .target
+        let query = target
             .split_once('?')
             .map(|(_, query)| query)
             .filter(|query| !query.is_empty());
@@ -104,23 +106,6 @@ impl<'a> StepRequest<'a> {
         let joined = PathAndQuery::try_from(format!("{}?{query}", url.path()));
         parts.path_and_query = Some(joined.map_err(|_| Unsendable::Target)?);
         Uri::from_parts(parts).map_err(|_| Unsendable::Target)
-    }
-
-    /// What let the sender in here is nobody else's business.
-    fn drop_credentials(&self, headers: &mut HeaderMap) {
-        let key = match self.flow.policy.auth() {
-            Auth::ApiKey(key) => key.header_name(),
-            _ => None,
-        };
-        let is_key = |name: &HeaderName| key.is_some_and(|key| hop::reads_as(name, key.as_str()));
-        let names: Vec<_> = headers
-            .keys()
-            .filter(|name| hop::is_credential(name) || is_key(name))
-            .cloned()
-            .collect();
-        for name in names {
-            headers.remove(name);
-        }
     }
 
     fn sign(&self, request: &mut Request<Bytes>, now: SystemTime) -> Result<(), Unsendable> {

@@ -9,8 +9,6 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::deliver::receiver::{Receiver, answer};
-use crate::ingress::endpoint::Backends;
-use crate::live::Live;
 
 mod answers;
 mod support;
@@ -144,7 +142,7 @@ async fn a_retry_goes_to_the_steps_current_url() {
     let (reconfigure, url) = (Arc::clone(&current), moved.url("/new"));
     let old = Receiver::answering(move |_| {
         if let Some(running) = &*reconfigure.lock().unwrap() {
-            running.configure(&[("billing", url.clone(), "")]);
+            running.configure(config(&[("billing", url.clone(), "")]));
         }
         async { answer(StatusCode::INTERNAL_SERVER_ERROR) }
     })
@@ -220,13 +218,9 @@ async fn stopping_lets_what_is_under_way_finish_and_claims_nothing_more() {
 async fn nothing_is_delivered_while_delivery_is_switched_off() {
     let receiver = Receiver::with_status(StatusCode::OK).await;
     let running = Running::prepared(&[("billing", receiver.url("/"), "")]);
-    let backends = Backends {
-        client: running.client.clone(),
-        queue: running.queue.clone(),
-    };
     let mut off = config(&[("billing", receiver.url("/"), "")]);
     off.delivery.enabled = false;
-    running.current.store(Arc::new(Live::new(off, &backends)));
+    running.configure(off);
     running.start();
 
     running.event(&["billing"]).await;

@@ -81,6 +81,22 @@ impl ApiKey {
         self
     }
 
+    /// The header of its own that carries the key, if one does.
+    pub fn header_name(&self) -> Option<&HeaderName> {
+        match &self.place {
+            Place::Header(name) => Some(name),
+            Place::Bearer | Place::Query(_) => None,
+        }
+    }
+
+    /// The query parameter that carries the key, if one does.
+    pub fn query_name(&self) -> Option<&str> {
+        match &self.place {
+            Place::Query(name) => Some(name),
+            Place::Bearer | Place::Header(_) => None,
+        }
+    }
+
     pub(super) fn check_head(&self, headers: &HeaderMap) -> Result<(), Rejection> {
         match &self.place {
             // The target is not part of the head that is looked at here.

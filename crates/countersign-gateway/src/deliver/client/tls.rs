@@ -46,6 +46,7 @@ impl Tls {
     }
 
     /// Trusts what `checking` trusts.
+    #[cfg(test)]
     pub(crate) fn with_config(checking: ClientConfig) -> Self {
         Self {
             provider: provider(),

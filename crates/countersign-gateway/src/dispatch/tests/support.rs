@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use countersign_queue::{AttemptRecord, Delivery, EventId, NewEvent, Options, Queue, State};
+use countersign_tower::MemoryReplayGuard;
 use http::{HeaderMap, Method};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -21,8 +22,8 @@ use crate::tasks::Tasks;
 /// A dispatcher that is running, and what it works on.
 #[derive(Clone)]
 pub(super) struct Running {
-    pub(super) client: Client,
-    pub(super) current: Current,
+    backends: Backends,
+    current: Current,
     pub(super) folder: Arc<TempDir>,
     pub(super) queue: Queue,
     pub(super) tasks: Tasks,
@@ -41,15 +42,15 @@ impl Running {
         let folder = tempfile::tempdir().unwrap();
         let queue = Queue::open(&folder.path().join("queue.db"), Options::default()).unwrap();
         let config = config(steps);
-        let client = Client::new(&config.delivery.addresses, &[]).unwrap();
         let backends = Backends {
-            client: client.clone(),
+            client: Client::new(&config.delivery.addresses, &[]).unwrap(),
+            guard: MemoryReplayGuard::new(1),
             queue: queue.clone(),
         };
-        let current = Arc::new(ArcSwap::from_pointee(Live::new(config, &backends)));
+        let live = Live::new(config, &backends);
         Self {
-            client,
-            current,
+            backends,
+            current: Arc::new(ArcSwap::from_pointee(live)),
             folder: Arc::new(folder),
             queue,
             tasks: Tasks::new(),
@@ -57,18 +58,15 @@ impl Running {
     }
 
     pub(super) fn start(&self) {
-        let (client, current) = (self.client.clone(), Arc::clone(&self.current));
+        let (client, current) = (self.backends.client.clone(), Arc::clone(&self.current));
         let dispatcher = Dispatcher::new(client, current, self.queue.clone(), self.tasks.clone());
         self.tasks.spawn(|stop| dispatcher.run(stop));
     }
 
-    pub(super) fn configure(&self, steps: &[(&str, String, &str)]) {
-        let backends = Backends {
-            client: self.client.clone(),
-            queue: self.queue.clone(),
-        };
-        self.current
-            .store(Arc::new(Live::new(config(steps), &backends)));
+    /// Swaps the configuration.
+    pub(super) fn configure(&self, config: Config) {
+        let live = Live::new(config, &self.backends);
+        self.current.store(Arc::new(live));
     }
 
     pub(super) async fn append(&self, steps: &[&str], headers: HeaderMap) -> EventId {
