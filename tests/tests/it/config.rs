@@ -82,7 +82,7 @@ fn bad() -> Vec<Bad> {
         Bad {
             what: "no auth",
             text: flow("orders", "steps = []"),
-            line: 1,
+            line: 2,
             says: &["orders", "auth"],
         },
         Bad {
@@ -193,7 +193,7 @@ fn bad() -> Vec<Bad> {
         Bad {
             what: "one delay and several",
             text: "[delivery]\nretry_delay = \"1s\"\nretry_delays = [\"1s\", \"2s\"]\n".to_owned(),
-            line: 3,
+            line: 2,
             says: &["retry_delay", "retry_delays"],
         },
     ]

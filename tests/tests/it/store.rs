@@ -149,7 +149,7 @@ fn a_read_only_folder_is_refused() {
     assert!(said.contains("disk/countersign.db"), "{said}");
     assert_says_one_of(
         &said.to_lowercase(),
-        &["read-only", "readonly", "cannot write"],
+        &["read-only", "readonly", "cannot be written"],
     );
 }
 

@@ -30,7 +30,9 @@ pub(crate) struct Setup {
 
 /// A gateway that is ready; killed when dropped.
 pub(crate) struct Gateway {
+    // Before the folder, so that the process is gone when its files are removed.
     process: Process,
+    _setup: Setup,
     pub(crate) ingress: SocketAddr,
     pub(crate) admin: SocketAddr,
 }
@@ -120,6 +122,7 @@ impl Setup {
         });
         let gateway = Gateway {
             process,
+            _setup: self.clone(),
             ingress,
             admin,
         };
