@@ -1,0 +1,272 @@
+//! Descriptions: what they may say, what is refused, that they print as they are read.
+
+use countersign::{Keyring, Scheme, Secret, Verifier};
+
+use crate::support::{SECRET, ring};
+
+const MINIMAL: &str = r#"
+name = "acme"
+sign = "{timestamp}.{body}"
+signature = { from = "header:X-Acme-Signature", grammar = { pairs = "," }, encoding = "hex" }
+timestamp = { from = "pair:t", unit = "seconds" }
+rules = [{ label = "v1", digest = "hmac-sha256" }]
+"#;
+
+#[test]
+fn every_preset_has_its_name_and_takes_a_key() {
+    let names: Vec<_> = Scheme::presets()
+        .map(|scheme| scheme.name().to_owned())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "designer-cloud",
+            "github",
+            "slack",
+            "standard-webhooks",
+            "stripe",
+            "svix",
+            "workflow"
+        ]
+    );
+    for scheme in Scheme::presets() {
+        assert_eq!(Scheme::preset(scheme.name()), Some(scheme.clone()));
+        assert!(
+            Verifier::new(&scheme, &ring(&[SECRET])).is_ok(),
+            "{}",
+            scheme.name()
+        );
+    }
+    assert_eq!(Scheme::preset("acme"), None);
+}
+
+#[test]
+fn every_preset_prints_as_it_is_read() {
+    for scheme in Scheme::presets() {
+        let text = toml::to_string(&scheme).unwrap();
+        assert_eq!(toml::from_str::<Scheme>(&text).unwrap(), scheme, "{text}");
+        let text = serde_json::to_string(&scheme).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Scheme>(&text).unwrap(),
+            scheme,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn every_word_of_the_language_prints_as_it_is_read() {
+    #[derive(serde::Deserialize)]
+    struct File {
+        scheme: Vec<Scheme>,
+    }
+    let file: File = toml::from_str(include_str!("../language.toml")).unwrap();
+    for scheme in file.scheme {
+        let text = toml::to_string(&scheme).unwrap();
+        assert_eq!(toml::from_str::<Scheme>(&text).unwrap(), scheme, "{text}");
+    }
+}
+
+#[test]
+fn a_window_is_one_number_or_two() {
+    let seconds = |text: &str| {
+        let scheme: Scheme = toml::from_str(&format!("{text}\n{MINIMAL}")).unwrap();
+        let window = scheme.default_window().unwrap();
+        (window.past().as_secs(), window.future().as_secs())
+    };
+
+    assert_eq!(seconds(""), (300, 300));
+    assert_eq!(seconds("window = 60"), (60, 60));
+    assert_eq!(seconds("window = { past = 600, future = 0 }"), (600, 0));
+}
+
+/// Each replaces a piece of a good description and is refused with a message that has these words.
+const REFUSED: &[(&str, &str, &str)] = &[
+    ("name =", "nmae =", "unknown field `nmae`"),
+    ("\"acme\"", "\"Acme!\"", "`Acme!` is not a name"),
+    ("{body}", "{boddy}", "`{boddy}` is not a word"),
+    ("{body}", "{body", "brace"),
+    ("{timestamp}.{body}", "{timestamp}.", "covers neither"),
+    (
+        "{timestamp}.{body}",
+        "{body}",
+        "the timestamp is read but is not part",
+    ),
+    (
+        "{timestamp}.{body}",
+        "{id}.{timestamp}.{body}",
+        "no `id` says where",
+    ),
+    (
+        "timestamp = { from = \"pair:t\", unit = \"seconds\" }",
+        "",
+        "no `timestamp` says where",
+    ),
+    (
+        "sign = \"{timestamp}.{body}\"\n",
+        "sign = []\n",
+        "there is no message",
+    ),
+    (
+        "sign = \"{timestamp}.{body}\"\n",
+        "sign = [{ methods = [], message = \"{timestamp}{body}\" }]\n",
+        "there is no method",
+    ),
+    (
+        "sign = \"{timestamp}.{body}\"\n",
+        "sign = [{ methods = [\"POST\", \"POST\"], message = \"{timestamp}{body}\" }]\n",
+        "method POST has two messages",
+    ),
+    (
+        "sign = \"{timestamp}.{body}\"\n",
+        "sign = [{ methods = [\"post\"], message = \"{timestamp}{body}\" }]\n",
+        "`post` is not a method",
+    ),
+    (
+        "sign = \"{timestamp}.{body}\"\n",
+        "sign = [{ methods = [\"POST\"], message = \"{timestamp}{body}\" }, { methods = [\"GET\"], message = \"{url}\" }]\n",
+        "the timestamp is read but is not part",
+    ),
+    (
+        "header:X-Acme-Signature",
+        "header:X Acme",
+        "`X Acme` is not a header name",
+    ),
+    (
+        "header:X-Acme-Signature",
+        "X-Acme-Signature",
+        "is not a place",
+    ),
+    (
+        "\"header:X-Acme-Signature\"",
+        "\"pair:v1\"",
+        "nothing can stand at `pair:v1`",
+    ),
+    (
+        "\"header:X-Acme-Signature\"",
+        "[]",
+        "no header of the signature",
+    ),
+    (
+        "{ pairs = \",\" }",
+        "{ pairs = \"=\" }",
+        "`=` cannot separate",
+    ),
+    (
+        "{ pairs = \",\" }",
+        "{ prefix = \"\" }",
+        "cannot stand before a signature",
+    ),
+    (
+        "{ pairs = \",\" }",
+        "\"bare\"",
+        "nothing can stand at `pair:t`",
+    ),
+    ("{ pairs = \",\" }", "\"jws\"", "unknown variant `jws`"),
+    ("\"hex\"", "\"base32\"", "unknown variant `base32`"),
+    ("\"pair:t\"", "\"first\"", "nothing can stand at `first`"),
+    (
+        "\"pair:t\"",
+        "[\"header:a\", \"header:b\"]",
+        "different length",
+    ),
+    (
+        "\"pair:t\"",
+        "\"header:x-acme-signature\"",
+        "carries two elements",
+    ),
+    ("\"pair:t\"", "\"pair:v1\"", "label `v1` has two meanings"),
+    ("\"pair:t\"", "\"pair:\"", "is not a label"),
+    ("\"seconds\"", "\"minutes\"", "unknown variant `minutes`"),
+    ("label = \"v1\", ", "", "a rule has no `label`"),
+    ("label = \"v1\"", "label = \"v 1\"", "`v 1` is not a label"),
+    (
+        "rules = [{ label = \"v1\", digest = \"hmac-sha256\" }]",
+        "rules = []",
+        "there is no rule",
+    ),
+    (
+        "rules = [{",
+        "rules = [{ label = \"v1\", digest = \"hmac-sha512\" }, {",
+        "label `v1` has two meanings",
+    ),
+    ("hmac-sha256", "md5", "unknown variant `md5`"),
+    (
+        "\"hmac-sha256\"",
+        "\"hmac-sha256\", key = { prefix = \"\" }",
+        "cannot stand before",
+    ),
+    (
+        "\"hmac-sha256\"",
+        "\"hmac-sha256\", key = { padding = 1 }",
+        "unknown field `padding`",
+    ),
+];
+
+#[test]
+fn a_description_that_cannot_be_meant_is_refused_with_its_reason() {
+    toml::from_str::<Scheme>(MINIMAL).unwrap();
+    for (from, to, words) in REFUSED {
+        assert!(MINIMAL.contains(from), "{from}");
+        let text = MINIMAL.replacen(from, to, 1);
+        let error = toml::from_str::<Scheme>(&text).unwrap_err();
+        assert!(
+            error.message().contains(words),
+            "{from} -> {to}: {}",
+            error.message()
+        );
+    }
+}
+
+#[test]
+fn signatures_without_labels_are_of_one_digest() {
+    let text = r#"
+        name = "acme"
+        sign = "{body}"
+        signature = { from = "header:X-Acme", encoding = "hex" }
+        rules = [{ digest = "hmac-sha256" }, { digest = "hmac-sha1", key = { prefix = "old_" } }]
+    "#;
+    let error = toml::from_str::<Scheme>(text).unwrap_err();
+    assert!(error.message().contains("several digests"), "{error}");
+
+    let labelled = text.replacen("digest", "label = \"v1\", digest", 1);
+    let error = toml::from_str::<Scheme>(&labelled).unwrap_err();
+    assert!(error.message().contains("the label `v1`"), "{error}");
+
+    let timed = format!(
+        "window = 300\n{}",
+        text.replace(
+            ", { digest = \"hmac-sha1\", key = { prefix = \"old_\" } }",
+            ""
+        )
+    );
+    let error = toml::from_str::<Scheme>(&timed).unwrap_err();
+    assert!(error.message().contains("cannot have a window"), "{error}");
+}
+
+#[test]
+fn a_key_of_no_form_that_the_scheme_knows_is_refused() {
+    let text = MINIMAL.replace(
+        "\"hmac-sha256\"",
+        "\"hmac-sha256\", key = { prefix = \"sk_\" }",
+    );
+    let scheme: Scheme = toml::from_str(&text).unwrap();
+
+    let error = Verifier::new(&scheme, &Keyring::single(Secret::new(SECRET))).unwrap_err();
+
+    assert!(error.to_string().contains("does not begin like"), "{error}");
+}
+
+#[cfg(not(feature = "ed25519"))]
+#[test]
+fn a_kind_of_key_that_is_not_built_in_is_named() {
+    let key = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=";
+    let scheme = Scheme::preset("standard-webhooks").unwrap();
+
+    let error = Verifier::new(&scheme, &ring(&[key])).unwrap_err();
+
+    assert!(
+        error.to_string().contains("cargo feature `ed25519`"),
+        "{error}"
+    );
+}
