@@ -158,11 +158,10 @@ impl<B> ReplyBody<B> {
         let reply = Reply::Inner { body };
         Self { reply }
     }
-
 }
 
-/// A whole answer in one buffer, as refusals are.
 impl<B> From<Bytes> for ReplyBody<B> {
+    /// An answer in one buffer, as refusals are.
     fn from(bytes: Bytes) -> Self {
         let reply = Reply::Refusal { bytes };
         Self { reply }

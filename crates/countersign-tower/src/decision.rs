@@ -53,7 +53,7 @@ pub(crate) fn check(
 pub(crate) fn admit<H>(policy: &Policy, reserve: Reserve<H>) -> Result<Option<H>, Refusal> {
     match (reserve, policy.repeats()) {
         (Reserve::Held(held), _) => Ok(Some(held)),
-        (Reserve::Unguarded, _) => Ok(None),
+        (Reserve::Unguarded, _) | (Reserve::Repeated, Repeats::Allow) => Ok(None),
         (Reserve::InFlight, _) => Err(Refusal::InFlight),
         (Reserve::Repeated, Repeats::Acknowledge) => Err(Refusal::Acknowledged),
         (Reserve::Repeated, Repeats::Refuse) => Err(Refusal::Repeated),

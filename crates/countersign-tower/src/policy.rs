@@ -187,7 +187,8 @@ impl PolicyBuilder {
             check_public_url(base)?;
         }
         let remember = self.remember.or_else(|| twice_the_window(&self.auth));
-        let remember = remember.filter(|_| !self.observe);
+        let remembers = !self.observe && self.repeats != Repeats::Allow;
+        let remember = remember.filter(|_| remembers);
         let auth = sign_check(self.auth, &self.methods, self.public_url.is_some())?;
         let allow = self.methods.iter().map(Method::as_str).collect::<Vec<_>>();
 
@@ -213,6 +214,8 @@ pub enum Repeats {
     /// The same success again, without reaching the inner service.
     #[default]
     Acknowledge,
+    /// Nothing of its own: it passes, and no replay guard is asked.
+    Allow,
     /// A refusal.
     Refuse,
 }

@@ -66,6 +66,18 @@ async fn a_repeat_is_refused_where_the_policy_says_so() {
 }
 
 #[tokio::test]
+async fn a_repeat_passes_where_the_policy_says_so() {
+    let receiver = Receiver::new();
+    let service = guarded(policy().repeats(Repeats::Allow), &receiver);
+
+    send(service.clone(), signed("hello")).await;
+    let second = send(service, signed("hello")).await;
+
+    assert_eq!(second.status(), 202);
+    assert_eq!(receiver.inbox.len(), 2);
+}
+
+#[tokio::test]
 async fn a_repeat_with_a_respelled_signature_is_a_repeat() {
     let receiver = Receiver::new();
     let service = guarded(policy(), &receiver);
