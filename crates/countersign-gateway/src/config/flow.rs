@@ -92,8 +92,9 @@ impl Checker<'_> {
             .methods(methods)
             .observe(observe)
             .repeats(match replay.policy {
+                ReplayPolicy::Acknowledge => Repeats::Acknowledge,
+                ReplayPolicy::Off => Repeats::Allow,
                 ReplayPolicy::Refuse => Repeats::Refuse,
-                ReplayPolicy::Acknowledge | ReplayPolicy::Off => Repeats::Acknowledge,
             });
         if let Some(base) = public_url {
             policy = policy.public_url(base);

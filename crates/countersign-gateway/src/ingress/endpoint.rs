@@ -12,7 +12,7 @@ use tower_layer::Layer;
 use super::reply::Body;
 use super::timed::Timed;
 use crate::accept::Accept;
-use crate::config::{self, Flow, ReplayPolicy, Then};
+use crate::config::{self, Flow, Then};
 use crate::deliver::Client;
 use crate::forward::Forward;
 
@@ -28,9 +28,7 @@ pub(crate) struct Endpoint {
 enum Door {
     /// The queue recognises repeats by itself, across restarts, so the Layer does not.
     Accept(Verify<Accept>),
-    Forward(Verify<Forward>),
-    /// Forwards each request once.
-    ForwardOnce(Verify<Forward, Fixed, Problem, MemoryReplayGuard>),
+    Forward(Verify<Forward, Fixed, Problem, MemoryReplayGuard>),
 }
 
 /// What endpoints are built upon.
@@ -54,13 +52,7 @@ impl Endpoint {
                     ingress.trusted_proxies.as_slice().into(),
                     backends.client.clone(),
                 );
-                match flow.replay.policy {
-                    ReplayPolicy::Off => Door::Forward(layer.layer(forward)),
-                    ReplayPolicy::Acknowledge | ReplayPolicy::Refuse => {
-                        let layer = layer.replay(backends.guard.clone());
-                        Door::ForwardOnce(layer.layer(forward))
-                    }
-                }
+                Door::Forward(layer.replay(backends.guard.clone()).layer(forward))
             }
             Then::Queue { steps } => {
                 let steps = steps.iter().map(|step| step.name.as_str());
@@ -84,7 +76,6 @@ impl Endpoint {
         let Ok(response) = match &self.door {
             Door::Accept(verify) => verify.clone().oneshot(request).await,
             Door::Forward(verify) => verify.clone().oneshot(request).await,
-            Door::ForwardOnce(verify) => verify.clone().oneshot(request).await,
         };
         response
     }
