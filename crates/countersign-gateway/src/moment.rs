@@ -9,14 +9,11 @@ pub(crate) fn parse(text: &str) -> Result<SystemTime, String> {
     if text.starts_with(|c: char| c.is_ascii_digit())
         && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
     {
-        return text
-            .parse()
-            .ok()
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        return unix(text)
             .and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since))
             .filter(|moment| Timestamp::try_from(*moment).is_ok())
             .ok_or_else(|| {
-                format!("`{text}` is too large: times are in UNIX seconds, not in milliseconds")
+                format!("`{text}` is too large or too fine: times are in UNIX seconds, not in milliseconds")
             });
     }
     text.parse::<Timestamp>()
@@ -65,6 +62,17 @@ pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
     span(text).ok_or_else(|| format!("`{text}` is no length of time; write 90s, 15m, 2h or 7d"))
 }
 
+/// Seconds and at most nine digits of a fraction, exactly.
+fn unix(text: &str) -> Option<Duration> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let scale = 9_u32.checked_sub(u32::try_from(fraction.len()).ok()?)?;
+    let nanos = fraction
+        .parse::<u32>()
+        .ok()?
+        .checked_mul(10_u32.checked_pow(scale)?)?;
+    Some(Duration::new(seconds.parse().ok()?, nanos))
+}
+
 fn span(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
     let seconds = match unit {
@@ -94,6 +102,10 @@ mod tests {
         assert_eq!(
             parse("1700000000.25"),
             Ok(at(NOON) + Duration::from_millis(250))
+        );
+        assert_eq!(
+            parse("1568818215.724"),
+            Ok(at(1_568_818_215) + Duration::from_millis(724))
         );
         assert_eq!(parse("2023-11-14T22:13:20Z"), Ok(at(NOON)));
     }

@@ -121,7 +121,7 @@ impl Args {
 
 impl Which {
     fn path(&self) -> String {
-        let mut query = Serializer::new(String::from("/events?"));
+        let mut query = Serializer::for_suffix("/events?".to_owned(), "/events?".len());
         let since = self.since.map(moment::show);
         let limit = self.limit.map(|limit| limit.to_string());
         for (name, value) in [
