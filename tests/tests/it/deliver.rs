@@ -228,6 +228,131 @@ fn an_address_that_hands_out_credentials_is_never_connected_to() {
     );
 }
 
+#[test]
+fn our_own_admin_listener_is_never_delivered_to() {
+    let admin = refused_address();
+    let gateway = Setup::new()
+        .delivery("retry_delay = \"20ms\"\nmax_retries = 0")
+        .admin(admin)
+        .flow("orders", &step("self", &format!("http://{admin}/livez")))
+        .start();
+
+    let id = gateway.accepted("orders", b"inward");
+
+    let event = settled(&gateway, &id, "dead");
+    assert!(statuses(&event).is_empty(), "{event}");
+}
+
+#[test]
+fn a_step_may_be_signed_for_as_standard_webhooks_are() {
+    let receiver = Receiver::start();
+    let gateway = Setup::new()
+        .flow(
+            "orders",
+            &format!(
+                "steps = [{{ name = \"only\", url = \"{}\", scheme = \"standard-webhooks\", \
+                 secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\" }}]",
+                receiver.url("/in")
+            ),
+        )
+        .start();
+
+    let id = gateway.accepted("orders", b"{}");
+
+    let delivered = receiver.wait_for(1).remove(0);
+    assert_eq!(delivered.header("webhook-id"), Some(id.as_str()));
+    assert!(delivered.header("webhook-timestamp").is_some());
+    assert!(
+        delivered
+            .header("webhook-signature")
+            .is_some_and(|value| value.starts_with("v1,"))
+    );
+}
+
+#[test]
+fn every_key_of_a_step_signs_while_it_is_being_rotated() {
+    let receiver = Receiver::start();
+    let (old, new) = (
+        "the-older-secret-of-the-step",
+        "the-newer-secret-of-the-step",
+    );
+    let gateway = Setup::new()
+        .flow(
+            "orders",
+            &format!(
+                "steps = [{{ name = \"only\", url = \"{}\", \
+                 keys = [{{ id = \"new\", secret = \"{new}\" }}, {{ id = \"old\", secret = \"{old}\" }}] }}]",
+                receiver.url("/in")
+            ),
+        )
+        .start();
+
+    gateway.accepted("orders", b"{}");
+
+    let delivered = receiver.wait_for(1).remove(0);
+    let header = delivered.header("x-webhook-signature").unwrap();
+    let (time, macs) = header.split_once(',').unwrap();
+    for secret in [old, new] {
+        assert!(
+            macs.split(',')
+                .any(|mac| signed_by(secret, b"{}", Some(&format!("{time},{mac}")))),
+            "{header}"
+        );
+    }
+}
+
+#[test]
+fn flows_that_call_flows_end() {
+    let receiver = Receiver::start();
+    let gateway = Setup::new()
+        .flow("orders", &step("only", &receiver.url("/in")))
+        .start();
+
+    let round = id(&crate::support::signed("orders", b"round")
+        .header("Countersign-Hops", "8")
+        .send(gateway.ingress));
+
+    let event = settled(&gateway, &round, "dead");
+    assert!(event["deliveries"][0]["reason"].is_string(), "{event}");
+    assert!(receiver.received().is_empty());
+}
+
+#[test]
+fn a_step_that_is_gone_leaves_its_deliveries_visibly_dead() {
+    let receiver = Receiver::failing(usize::MAX, 500);
+    let setup = Setup::new().delivery("retry_delay = \"100ms\"\nmax_retries = 1000");
+    let mut gateway = setup
+        .clone()
+        .flow("orders", &step("leaving", &receiver.url("/in")))
+        .start();
+    let id = gateway.accepted("orders", b"orphan");
+    receiver.wait_for(1);
+
+    gateway.stop();
+    let gateway = setup
+        .flow("orders", &step("staying", &receiver.url("/in")))
+        .start();
+
+    let event = settled(&gateway, &id, "dead");
+    assert_eq!(event["deliveries"][0]["step"], "leaving");
+    assert_eq!(event["deliveries"][0]["reason"], "step_removed", "{event}");
+}
+
+#[test]
+fn with_deliveries_switched_off_events_are_accepted_and_wait() {
+    let receiver = Receiver::start();
+    let setup = Setup::new().flow("orders", &step("only", &receiver.url("/in")));
+    let mut gateway = setup.clone().delivery("enabled = false").start();
+    let id = gateway.accepted("orders", b"later");
+    gateway.stop();
+    assert!(receiver.received().is_empty());
+
+    let gateway = setup.start();
+
+    settled(&gateway, &id, "done");
+    assert_eq!(receiver.received().len(), 1);
+}
+
 fn step(name: &str, url: &str) -> String {
     format!("steps = [{{ name = \"{name}\", url = \"{url}\" }}]")
 }

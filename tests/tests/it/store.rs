@@ -1,12 +1,18 @@
 //! Stores that cannot be used: a clear message, and nothing is lost or changed.
 
 use std::fs;
+use std::io::Write;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use crate::support::{Process, Setup, ask, binary, id, listening, signed, tool, wait_until_ready};
+use crate::support::{
+    Answer, Process, Receiver, Setup, ask, binary, id, listening, signed, tool, wait_for,
+    wait_until_ready,
+};
 
 #[test]
 fn a_second_process_on_the_same_store_is_refused_and_the_first_goes_on() {
@@ -154,19 +160,45 @@ fn a_read_only_folder_is_refused() {
 }
 
 #[test]
-fn a_full_disk_refuses_with_503_and_loses_nothing() {
+fn a_full_disk_refuses_with_503_delivers_on_and_resumes_when_there_is_room() {
     if !namespaces() {
         return;
     }
-    let setup = Setup::new().flow("orders", "");
-    let process = in_file_system(&setup, "size=4m");
+    let healthy = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&healthy);
+    let receiver = Receiver::answering(move |_, _| {
+        Answer::status(if seen.load(Ordering::SeqCst) {
+            200
+        } else {
+            500
+        })
+    });
+    let setup = Setup::new().flow(
+        "orders",
+        &format!(
+            "steps = [{{ name = \"only\", url = \"{}\" }}]",
+            receiver.url("/in")
+        ),
+    );
+    // The gateway keeps 64 MiB free for itself.
+    let process = in_file_system(&setup, "size=80m");
     let address = |listener| process.line(listener, |line| listening(line, listener));
     let (ingress, admin) = (address("ingress"), address("admin"));
     wait_until_ready(admin);
+    let filler = process.root().join(
+        setup
+            .folder()
+            .join("disk/filler")
+            .strip_prefix("/")
+            .unwrap(),
+    );
+    let mut file = fs::File::create(&filler).unwrap();
 
     let mut acknowledged = Vec::new();
-    let full = (0..500).find_map(|number: usize| {
-        let reply = signed("orders", &vec![b'a' + (number % 26) as u8; 32 * 1024]).send(ingress);
+    let full = (0..1000).find_map(|number: u32| {
+        file.write_all(&vec![0; 128 * 1024]).unwrap();
+        let reply =
+            signed("orders", &[&number.to_be_bytes()[..], &[0; 8192]].concat()).send(ingress);
         if reply.status == 202 {
             acknowledged.push(id(&reply));
             return None;
@@ -174,15 +206,82 @@ fn a_full_disk_refuses_with_503_and_loses_nothing() {
         Some(reply)
     });
 
-    let full = full.expect("a disk of 4 MiB does not take 16 MiB");
+    let full = full.expect("a disk that fills up is full at some time");
     assert_eq!(full.status, 503, "{}", full.text());
+    let retry_after = full
+        .header("retry-after")
+        .and_then(|seconds| seconds.parse::<u32>().ok());
     assert!(
-        full.header("retry-after")
-            .is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0))
+        retry_after.is_some_and(|seconds| seconds > 0),
+        "{retry_after:?}"
     );
-    for id in acknowledged {
-        let reply = ask(admin, &format!("/events/{id}"));
-        assert_eq!(reply.status, 200, "{id} was acknowledged");
+    assert!(!acknowledged.is_empty());
+    healthy.store(true, Ordering::SeqCst);
+    wait_for("every delivery to be made, full or not", || {
+        let page = ask(admin, "/events?state=pending&limit=1").json();
+        page["events"]
+            .as_array()
+            .is_some_and(Vec::is_empty)
+            .then_some(())
+    });
+    for id in &acknowledged {
+        assert_eq!(
+            ask(admin, &format!("/events/{id}")).status,
+            200,
+            "{id} was acknowledged"
+        );
+    }
+    drop(file);
+    fs::remove_file(filler).unwrap();
+    wait_for("room to be noticed", || {
+        (signed("orders", b"room again").send(ingress).status == 202).then_some(())
+    });
+}
+
+#[test]
+fn a_disk_that_others_fill_to_the_last_byte_stops_nothing_for_good() {
+    if !namespaces() {
+        return;
+    }
+    let receiver = Receiver::failing(30, 500);
+    let setup = Setup::new().flow(
+        "orders",
+        &format!(
+            "steps = [{{ name = \"only\", url = \"{}\" }}]",
+            receiver.url("/in")
+        ),
+    );
+    let process = in_file_system(&setup, "size=80m");
+    let address = |listener| process.line(listener, |line| listening(line, listener));
+    let (ingress, admin) = (address("ingress"), address("admin"));
+    wait_until_ready(admin);
+    let acknowledged: Vec<String> = (0..10)
+        .map(|number| id(&signed("orders", format!("{number}").as_bytes()).send(ingress)))
+        .collect();
+    let filler = process.root().join(
+        setup
+            .folder()
+            .join("disk/filler")
+            .strip_prefix("/")
+            .unwrap(),
+    );
+    let mut file = fs::File::create(&filler).unwrap();
+    while file.write_all(&[0; 4096]).is_ok() {}
+
+    assert_eq!(signed("orders", b"no room").send(ingress).status, 503);
+    receiver.wait_for(10);
+    drop(file);
+    fs::remove_file(filler).unwrap();
+
+    wait_for("room to be noticed", || {
+        (signed("orders", b"room again").send(ingress).status == 202).then_some(())
+    });
+    for id in &acknowledged {
+        wait_for("the delivery", || {
+            let reply = ask(admin, &format!("/events/{id}"));
+            assert_eq!(reply.status, 200, "{id} was acknowledged");
+            (reply.json()["state"] == "done").then_some(())
+        });
     }
 }
 

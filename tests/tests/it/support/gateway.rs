@@ -23,6 +23,7 @@ pub(crate) const FLOW_SECRET: &str = "end-to-end-secret-of-a-good-length";
 #[derive(Clone)]
 pub(crate) struct Setup {
     folder: Arc<TempDir>,
+    admin: String,
     ingress: String,
     delivery: String,
     flows: String,
@@ -41,6 +42,7 @@ impl Setup {
     pub(crate) fn new() -> Self {
         Self {
             folder: Arc::new(tempfile::tempdir().expect("a temporary folder")),
+            admin: "127.0.0.1:0".to_owned(),
             ingress: String::new(),
             delivery: "retry_delay = \"100ms\"\nmax_retries = 20\n".to_owned(),
             flows: String::new(),
@@ -51,6 +53,12 @@ impl Setup {
     pub(crate) fn ingress(mut self, lines: &str) -> Self {
         self.ingress.push_str(lines);
         self.ingress.push('\n');
+        self
+    }
+
+    /// Another address for the admin listener than any free one.
+    pub(crate) fn admin(mut self, address: SocketAddr) -> Self {
+        self.admin = address.to_string();
         self
     }
 
@@ -87,10 +95,11 @@ impl Setup {
         let token = hex::encode(Sha256::digest(ADMIN_TOKEN));
         let text = format!(
             "[ingress]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://hooks.example.com\"\n{}\n\
-             [admin]\nlisten = \"127.0.0.1:0\"\n\
+             [admin]\nlisten = \"{}\"\n\
              tokens = [{{ name = \"ops\", sha256 = \"{token}\", organization = \"default\" }}]\n\n\
              [store]\nurl = \"sqlite:{}\"\n\n[delivery]\n{}\n{}",
             self.ingress,
+            self.admin,
             self.store().display(),
             self.delivery,
             self.flows,

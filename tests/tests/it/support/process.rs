@@ -1,6 +1,7 @@
 //! A child process whose lines can be waited for, and that does not outlive its test.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -76,6 +77,11 @@ impl Process {
             .status()
             .expect("kill starts");
         assert!(status.success(), "kill -{name} failed");
+    }
+
+    /// The root of its own view of the file system.
+    pub(crate) fn root(&self) -> PathBuf {
+        format!("/proc/{}/root", self.child.id()).into()
     }
 
     /// Waits until it has ended by itself and all it said has been read.
