@@ -156,8 +156,8 @@ fn inner_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let v4 =
         |high: u16, low: u16| Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
     match [a, b, c, d, e, f] {
-        // IPv4-compatible, but neither `::` nor `::1`.
-        [0, 0, 0, 0, 0, 0] if g != 0 || h > 1 => v4(g, h),
+        // IPv4-compatible, all but the loopback address.
+        [0, 0, 0, 0, 0, 0] if (g, h) != (0, 1) => v4(g, h),
         // Mapped (canonicalised before, so only met here when called directly) and translated.
         [0, 0, 0, 0, 0, 0xffff] | [0, 0, 0, 0, 0xffff, 0] => v4(g, h),
         // NAT64, well-known and local-use.

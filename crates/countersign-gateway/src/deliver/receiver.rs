@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
@@ -51,7 +51,7 @@ impl Receiver {
         .await
     }
 
-    /// Sends these bytes on every connection, whatever comes in.
+    /// Sends these bytes on every connection once something came in, whatever it is.
     pub(crate) async fn saying(bytes: Bytes) -> SocketAddr {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -59,6 +59,7 @@ impl Receiver {
             while let Ok((mut socket, _)) = listener.accept().await {
                 let bytes = bytes.clone();
                 Tasks::new().spawn(|_| async move {
+                    let _ = socket.read(&mut [0; 1024]).await;
                     let _ = socket.write_all(&bytes).await;
                     // Keeps the connection open until the other side has seen enough.
                     let _ = tokio::io::copy(&mut socket, &mut tokio::io::sink()).await;

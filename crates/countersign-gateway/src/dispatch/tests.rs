@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use countersign_queue::{Options, State};
+use countersign_queue::State;
 use http::StatusCode;
 use tokio::sync::Semaphore as Gate;
 use tokio::time::timeout;
@@ -160,7 +160,8 @@ async fn a_retry_goes_to_the_steps_current_url() {
 #[tokio::test]
 async fn a_poison_event_ends_after_its_last_attempt_crash_or_no_crash() {
     let receiver = Receiver::with_status(StatusCode::OK).await;
-    let running = Running::prepared(&[("billing", receiver.url("/"), "max_retries = 0")]);
+    let steps = [("billing", receiver.url("/"), "max_retries = 0")];
+    let running = Running::prepared(&steps);
     let event = running.event(&["billing"]).await;
 
     // A gateway claims it and dies.
@@ -168,11 +169,7 @@ async fn a_poison_event_ends_after_its_last_attempt_crash_or_no_crash() {
     assert_eq!(claims.len(), 1);
     running.queue.clone().close().await;
     drop(claims);
-    let path = running.folder.path().join("queue.db");
-    let running = Running {
-        queue: Queue::open(&path, Options::default()).unwrap(),
-        ..running
-    };
+    let running = running.reopened(&steps);
     running.start();
     let (deliveries, attempts) = running.settled(event).await;
 

@@ -24,7 +24,7 @@ use crate::tasks::Tasks;
 pub(super) struct Running {
     backends: Backends,
     current: Current,
-    pub(super) folder: Arc<TempDir>,
+    folder: Arc<TempDir>,
     pub(super) queue: Queue,
     pub(super) tasks: Tasks,
 }
@@ -39,9 +39,11 @@ impl Running {
 
     /// Everything but the dispatcher.
     pub(super) fn prepared(steps: &[(&str, String, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::opened(Arc::new(tempfile::tempdir().unwrap()), config(steps))
+    }
+
+    fn opened(folder: Arc<TempDir>, config: Config) -> Self {
         let queue = Queue::open(&folder.path().join("queue.db"), Options::default()).unwrap();
-        let config = config(steps);
         let backends = Backends {
             client: Client::new(&config.delivery.addresses, &[]).unwrap(),
             guard: MemoryReplayGuard::new(1),
@@ -51,7 +53,7 @@ impl Running {
         Self {
             backends,
             current: Arc::new(ArcSwap::from_pointee(live)),
-            folder: Arc::new(folder),
+            folder,
             queue,
             tasks: Tasks::new(),
         }
@@ -61,6 +63,11 @@ impl Running {
         let (client, current) = (self.backends.client.clone(), Arc::clone(&self.current));
         let dispatcher = Dispatcher::new(client, current, self.queue.clone(), self.tasks.clone());
         self.tasks.spawn(|stop| dispatcher.run(stop));
+    }
+
+    /// The same once its queue was closed.
+    pub(super) fn reopened(self, steps: &[(&str, String, &str)]) -> Self {
+        Self::opened(self.folder, config(steps))
     }
 
     /// Swaps the configuration.
@@ -94,7 +101,11 @@ impl Running {
         let settled = async {
             loop {
                 let stored = self.queue.event(event).await.unwrap().unwrap();
-                if stored.state != State::Pending {
+                if stored
+                    .deliveries
+                    .iter()
+                    .all(|one| one.state != State::Pending)
+                {
                     return (stored.deliveries, self.queue.attempts(event).await.unwrap());
                 }
                 tokio::task::yield_now().await;
