@@ -1,5 +1,6 @@
 //! The replay keys that are remembered: bounded, the oldest forgotten first.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 use crate::EventId;
@@ -57,8 +58,8 @@ impl ReplaySet {
             return false;
         }
         // A newer event with the same key was taken for a new one, and answers from now on.
-        if !self.known.contains_key(&key) {
-            self.known.insert(key, Known { id, until });
+        if let Entry::Vacant(entry) = self.known.entry(key) {
+            entry.insert(Known { id, until });
             self.order.push_front((key, id.row()));
         }
         true

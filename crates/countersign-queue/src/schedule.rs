@@ -141,7 +141,7 @@ impl Schedule {
         self.leases.contains_key(&delivery)
     }
 
-    /// Notes a claim that was committed.
+    /// Notes a delivery that was picked, so that it is not picked again.
     pub(crate) fn lend(&mut self, delivery: DeliveryKey, lease: Lease) {
         self.leases.insert(delivery, lease);
         *self.batches.entry(lease.batch).or_default() += 1;
@@ -149,16 +149,28 @@ impl Schedule {
 
     /// Notes a settlement that was committed.
     pub(crate) fn give_back(&mut self, delivery: DeliveryKey) {
-        let Some(lease) = self.leases.remove(&delivery) else {
-            return;
-        };
-        self.lanes[delivery.lane().index()].in_flight -= 1;
+        if self.forget(delivery).is_some() {
+            self.lanes[delivery.lane().index()].in_flight -= 1;
+        }
+    }
+
+    /// Takes back a delivery that was picked and not given out after all.
+    pub(crate) fn take_back(&mut self, delivery: DeliveryKey) {
+        if let Some(lease) = self.forget(delivery) {
+            self.lanes[delivery.lane().index()].restore(lease.taken);
+            self.arm(delivery.lane());
+        }
+    }
+
+    fn forget(&mut self, delivery: DeliveryKey) -> Option<Lease> {
+        let lease = self.leases.remove(&delivery)?;
         if let Some(left) = self.batches.get_mut(&lease.batch) {
             *left -= 1;
             if *left == 0 {
                 self.batches.remove(&lease.batch);
             }
         }
+        Some(lease)
     }
 
     /// How many of a batch are not settled.

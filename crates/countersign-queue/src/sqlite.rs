@@ -57,9 +57,10 @@ pub(crate) fn open(path: &Path, options: Options) -> Result<Arc<Shared>, OpenErr
     let folder = place.folder.clone();
     let writer = thread::Builder::new().name("queue-writer".into());
     let writer = writer.spawn(move || {
-        // Held to the end: whoever waits is told, and the file is let go, even after a panic.
+        // Dropped in the reverse order, even in a panic: the file is let go, and only then is anybody told.
+        let _end = End(Arc::clone(&writing));
         let _lock = lock;
-        let end = End(Arc::clone(&writing));
+        let connection = connection;
         let outcome = write(&connection, &writing, options, folder.as_path(), recovered);
         writing.questions.close();
         let _ = reader.join();
@@ -71,7 +72,6 @@ pub(crate) fn open(path: &Path, options: Options) -> Result<Arc<Shared>, OpenErr
                 file::abandon(connection);
             }
         }
-        drop(end);
     });
     if let Err(source) = writer {
         shared.stop();

@@ -175,12 +175,24 @@ fn check_header(database: &Path) -> Result<(), OpenError> {
             found: found.into(),
         })
     };
+    let corrupt = |detail: &str| {
+        Err(OpenError::Corrupt {
+            path: database.into(),
+            detail: detail.into(),
+        })
+    };
     let mut header = Vec::new();
-    match File::open(database) {
-        Ok(file) => file
-            .take(HEADER)
-            .read_to_end(&mut header)
-            .map_err(|source| of_io(database, source))?,
+    let length = match File::open(database) {
+        Ok(file) => {
+            let length = file
+                .metadata()
+                .map_err(|source| of_io(database, source))?
+                .len();
+            file.take(HEADER)
+                .read_to_end(&mut header)
+                .map_err(|source| of_io(database, source))?;
+            length
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(source) => return Err(of_io(database, source)),
     };
@@ -190,21 +202,41 @@ fn check_header(database: &Path) -> Result<(), OpenError> {
     if !header.starts_with(b"SQLite format 3\0") {
         return foreign("it is not a database");
     }
-    match header.get(68..72) {
-        Some(id) if id == APPLICATION_ID.to_be_bytes() => Ok(()),
-        Some(_) => foreign("it is the database of another program"),
-        None => Err(OpenError::Corrupt {
-            path: database.into(),
-            detail: "it ends in its header".into(),
-        }),
+    let number = |at: usize| {
+        header
+            .get(at..at + 4)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(u32::from_be_bytes)
+    };
+    match number(68) {
+        Some(APPLICATION_ID) => {}
+        Some(_) => return foreign("it is the database of another program"),
+        None => return corrupt("it ends in its header"),
     }
+    // With a log beside it, the file may rightly be behind.
+    let alone = ["-wal", "-journal"]
+        .iter()
+        .all(|suffix| fs::metadata(beside(database, suffix)).map_or(0, |log| log.len()) == 0);
+    let page = match number(16).map(|both| both >> 16) {
+        Some(1) => 65_536,
+        page => u64::from(page.unwrap_or_default()),
+    };
+    if alone && length < page * u64::from(number(28).unwrap_or_default()) {
+        return corrupt("its end is missing");
+    }
+    Ok(())
+}
+
+/// The name of a file that lies beside the database.
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// Keeps every other process out until the file that is returned is dropped.
 fn lock(database: &Path) -> Result<File, OpenError> {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".lock");
-    let path = PathBuf::from(name);
+    let path = beside(database, ".lock");
     let mut file = private()
         .open(&path)
         .map_err(|source| of_io(&path, source))?;
@@ -307,7 +339,7 @@ const SCHEMA_VERSION: i64 = 1;
 /// "CSQ1"
 const APPLICATION_ID: u32 = 0x4353_5131;
 const HEADER: u64 = 100;
-const PAGE: u32 = 4096;
+const PAGE: u32 = 8192;
 /// How many pages the log holds before it is folded in: larger is hardly faster and makes some commits much slower.
 const CHECKPOINT_PAGES: i64 = 250;
 const WAL_LIMIT: i64 = 64 << 20;

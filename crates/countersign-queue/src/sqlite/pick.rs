@@ -33,6 +33,7 @@ impl Writer<'_> {
             };
             self.schedule.again(number);
             if let Some(pick) = self.load(number, taken, batch, now).map_err(fatal)? {
+                self.schedule.lend(pick.delivery, pick.lease);
                 claiming.picks.push(pick);
             } else {
                 self.schedule.lane(number).in_flight -= 1;

@@ -55,6 +55,9 @@ fn at_once<T>(
     found
 }
 
+/// A flow by its number, its organization and its own name.
+type FlowName = (u64, Arc<str>, Arc<str>);
+
 /// A lane by its number and its step's name.
 pub(super) type LaneName = (LaneNumber, Arc<str>);
 
@@ -132,10 +135,7 @@ fn attempt(row: &Row<'_>, step: &Arc<str>) -> rusqlite::Result<AttemptRecord> {
 }
 
 /// The event's flow, organization and flow name, if the whole id is right.
-fn flow_of(
-    connection: &Connection,
-    id: EventId,
-) -> Result<Option<(u64, Arc<str>, Arc<str>)>, ReadError> {
+fn flow_of(connection: &Connection, id: EventId) -> Result<Option<FlowName>, ReadError> {
     let select = "SELECT f.id, f.organization, f.name FROM events e JOIN flows f ON f.id = e.flow
                   WHERE e.id = ? AND e.tail = ?";
     let mut select = connection.prepare_cached(select).map_err(of_engine)?;

@@ -122,11 +122,9 @@ impl Writer<'_> {
         for claiming in group.claims {
             let mut claims = Vec::with_capacity(claiming.picks.len());
             for pick in claiming.picks {
-                let lane = self.schedule.lane(pick.delivery.lane());
-                let step = Arc::clone(&lane.step);
+                let step = Arc::clone(&self.schedule.lane(pick.delivery.lane()).step);
                 match pick.event {
                     Ok(event) => {
-                        self.schedule.lend(pick.delivery, pick.lease);
                         let lease = Token::new(Arc::clone(&self.shared.inbox), pick.delivery);
                         claims.push(Claim {
                             event,
@@ -136,8 +134,9 @@ impl Writer<'_> {
                         });
                     }
                     Err(reason) => {
-                        lane.in_flight -= 1;
+                        self.schedule.give_back(pick.delivery);
                         let row = pick.delivery.event();
+                        self.schedule.arm(pick.delivery.lane());
                         tracing::error!(row, %step, reason, "a stored event is damaged; its delivery is dead");
                     }
                 }

@@ -3,6 +3,7 @@
 //! A lane lists the events of its flow in order of arrival, so a flow's events are its lanes merged, and so are an
 //! organization's. Without either, the events themselves are read from the end.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -282,23 +283,22 @@ struct FlowNames {
 
 impl Flows {
     fn get(&mut self, connection: &Connection, number: u64) -> Result<&FlowNames, ReadError> {
-        if !self.0.contains_key(&number) {
-            let select = "SELECT organization, name FROM flows WHERE id = ?";
-            let names = connection.query_row(select, [number as i64], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            });
-            let (organization, name) = names.map_err(of_engine)?;
-            let lanes = lanes_of(connection, number)?;
-            self.0.insert(
-                number,
-                FlowNames {
+        match self.0.entry(number) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => {
+                let select = "SELECT organization, name FROM flows WHERE id = ?";
+                let names = connection.query_row(select, [number as i64], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                });
+                let (organization, name) = names.map_err(of_engine)?;
+                let lanes = lanes_of(connection, number)?;
+                Ok(unknown.insert(FlowNames {
                     organization,
                     name,
                     lanes,
-                },
-            );
+                }))
+            }
         }
-        Ok(&self.0[&number])
     }
 }
 

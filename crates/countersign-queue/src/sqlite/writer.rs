@@ -197,10 +197,7 @@ impl<'c> Writer<'c> {
         self.schedule.drop_staged();
         for claiming in group.claims.iter_mut().rev() {
             for pick in claiming.picks.drain(..).rev() {
-                self.schedule
-                    .lane(pick.delivery.lane())
-                    .restore(pick.lease.taken);
-                self.schedule.arm(pick.delivery.lane());
+                self.schedule.take_back(pick.delivery);
             }
         }
         if !matches!(trouble, Trouble::Fatal(_)) {
