@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use sha2::{Digest, Sha256};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -92,8 +93,10 @@ async fn demonstrate(exit: bool, out: &mut Out) -> anyhow::Result<ExitCode> {
     print(&lines, out)?;
     if !exit {
         stage.invite(receiver.address(), out)?;
+        let mut terminated = signal(SignalKind::terminate())?;
         tokio::select! {
             interrupted = tokio::signal::ctrl_c() => interrupted?,
+            _ = terminated.recv() => {}
             ended = &mut running => return Err(early(ended)),
         }
     }

@@ -101,6 +101,21 @@ impl<T: fmt::Display> fmt::Display for Styled<T> {
     }
 }
 
+/// Text from outside on a terminal: line ends and tabs stay, other control characters are shown.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let shown = c.is_control() && c != '\n' && c != '\t';
+            let (escaped, plain) = if shown {
+                (Some(c.escape_unicode()), None)
+            } else {
+                (None, Some(c))
+            };
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
+
 #[cfg(test)]
 pub(crate) mod testing {
     //! An [`Out`] whose text can be read back.
@@ -159,6 +174,14 @@ mod tests {
         out.flush().unwrap();
 
         assert!(out.gone);
+    }
+
+    #[test]
+    fn text_from_outside_drives_no_terminal() {
+        assert_eq!(
+            printable("a\nb\tc\x1b[2J\r\u{9b}"),
+            "a\nb\tc\\u{1b}[2J\\u{d}\\u{9b}"
+        );
     }
 
     #[test]

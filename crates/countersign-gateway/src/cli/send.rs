@@ -10,8 +10,8 @@ use http::{Request, Uri};
 
 use super::client::{self, Answer};
 use super::keys::{KeyArgs, SchemeArgs};
-use super::out::Out;
-use super::sign::{RequestArgs, public_url};
+use super::out::{Out, printable};
+use super::sign::{RequestArgs, public_url, with_media_type};
 use super::{NO, Usage, usage};
 
 /// Sign a request and send it; the status is 0 for an answer of 2xx.
@@ -66,6 +66,7 @@ fn request(args: &Args) -> anyhow::Result<Request<Bytes>> {
     let headers = args
         .request
         .signed(&args.scheme, &args.keys, Some(public), &body)?;
+    let headers = with_media_type(headers, &body);
     let (base, target) = public_url(&args.url)?;
     let uri: Uri = format!("{base}{target}")
         .parse()
@@ -91,13 +92,14 @@ fn print(answer: &Answer, out: &mut Out) -> anyhow::Result<()> {
         writeln!(out, "{}", out.bad(status))?;
     }
     for (name, value) in &answer.headers {
-        writeln!(out, "{name}: {}", String::from_utf8_lossy(value.as_bytes()))?;
+        let value = String::from_utf8_lossy(value.as_bytes());
+        writeln!(out, "{name}: {}", printable(&value))?;
     }
     if !answer.body.is_empty() {
         writeln!(
             out,
             "\n{}",
-            String::from_utf8_lossy(&answer.body).trim_end()
+            printable(String::from_utf8_lossy(&answer.body).trim_end())
         )?;
     }
     if answer.cut {
@@ -138,3 +140,58 @@ Examples:
 
   One that is too old, to see it refused:
     countersign send --secret-env ORDERS_SECRET --timestamp 1700000000 http://localhost:8080/hooks/orders";
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn built(line: &[&str]) -> anyhow::Result<Request<Bytes>> {
+        let words = [
+            "send",
+            "--secret",
+            "0123456789abcdef",
+            "--timestamp",
+            "1700000000",
+        ];
+        request(&Line::try_parse_from(words.iter().chain(line))?.args)
+    }
+
+    #[test]
+    fn what_is_sent_is_what_was_signed() {
+        let request = built(&["http://h:1/hooks/a?b=%2f", "-d", "{}", "-H", "X-A: b"]).unwrap();
+
+        assert_eq!(request.uri(), "http://h:1/hooks/a?b=%2f");
+        assert_eq!(request.body(), "{}");
+        assert_eq!(request.headers()["x-a"], "b");
+        assert_eq!(request.headers()["content-type"], "application/json");
+        assert!(request.headers().contains_key("x-webhook-signature"));
+    }
+
+    #[test]
+    fn the_public_url_is_signed_where_it_is_another() {
+        let signature = |more: &[&str]| {
+            let line = [&["-X", "GET", "http://h:1/a"], more].concat();
+            built(&line).unwrap().headers()["x-webhook-signature"].clone()
+        };
+
+        let other = signature(&["--public-url", "https://hooks.example.com/a"]);
+
+        assert_ne!(signature(&[]), other);
+        assert_eq!(signature(&["--public-url", "http://h:1/a"]), signature(&[]));
+    }
+
+    #[test]
+    fn a_url_of_another_kind_is_a_usage_error() {
+        for url in ["ftp://h/a", "h:1/a", "http://h/a#b", "http:// /"] {
+            assert!(built(&[url]).unwrap_err().is::<Usage>(), "{url}");
+        }
+    }
+}

@@ -42,8 +42,8 @@ pub(crate) struct Args {
 /// The request to be signed.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RequestArgs {
-    /// The method [default: POST with a body or without, as most senders do].
-    #[arg(long, short = 'X', default_value = "POST", hide_default_value = true)]
+    /// The method.
+    #[arg(long, short = 'X', default_value = "POST")]
     pub(crate) method: Method,
 
     /// The body, in place.
@@ -106,9 +106,6 @@ impl RequestArgs {
             id => id.clone(),
         };
         let mut headers = self.header.clone();
-        if !body.is_empty() && !headers.iter().any(|(name, _)| name == CONTENT_TYPE) {
-            headers.push((CONTENT_TYPE, HeaderValue::from_static(media_type(body))));
-        }
         let own: HeaderMap = headers.iter().cloned().collect();
         let signer = Signer::new(&scheme, &keys.keyring()?)
             .context(Usage("the scheme and the secret do not fit".to_owned()))?;
@@ -134,16 +131,9 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     let headers = args.request.signed(&args.scheme, &args.keys, url, &body)?;
     match url {
         Some(url) if args.curl => {
-            writeln!(
-                out,
-                "{}",
-                curl(
-                    &args.request.method,
-                    url,
-                    &headers,
-                    &curl_body(&args.request)?
-                )
-            )?;
+            let headers = with_media_type(headers, &body);
+            let body = curl_body(&args.request)?;
+            writeln!(out, "{}", curl(&args.request.method, url, &headers, &body))?;
         }
         _ => {
             for (name, value) in &headers {
@@ -182,12 +172,22 @@ pub(crate) fn public_url(url: &str) -> anyhow::Result<(&str, &str)> {
     }
 }
 
-fn media_type(body: &[u8]) -> &'static str {
-    if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() {
+/// Says what the body is, where the caller did not: JSON if it is that, else bytes.
+pub(crate) fn with_media_type(
+    mut headers: Vec<(HeaderName, HeaderValue)>,
+    body: &[u8],
+) -> Vec<(HeaderName, HeaderValue)> {
+    if body.is_empty() || headers.iter().any(|(name, _)| name == CONTENT_TYPE) {
+        return headers;
+    }
+    let json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+    let media_type = if json {
         "application/json"
     } else {
         "application/octet-stream"
-    }
+    };
+    headers.push((CONTENT_TYPE, HeaderValue::from_static(media_type)));
+    headers
 }
 
 fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {

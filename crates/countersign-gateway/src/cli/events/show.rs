@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use super::super::out::Out;
+use super::super::out::{Out, printable};
 use super::super::table::table;
 use super::api::{Delivery, Event, Page};
 
@@ -110,21 +110,6 @@ pub(super) fn show(event: &Event, out: &mut Out) -> io::Result<()> {
         ]);
     }
     writeln!(out, "\n{rows}")
-}
-
-/// A sender's text on a terminal: line ends and tabs stay, other control characters are shown.
-fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let shown = c.is_control() && c != '\n' && c != '\t';
-            let (escaped, plain) = if shown {
-                (Some(c.escape_unicode()), None)
-            } else {
-                (None, Some(c))
-            };
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -175,6 +175,57 @@ fn a_file_of_vectors_that_is_none_is_a_usage_error() {
 }
 
 #[test]
+fn a_flow_of_a_configuration_judges_as_the_gateway_would() {
+    let config = file(
+        r#"
+[[flows]]
+id = "orders"
+auth = { mode = "signature", scheme = "designer-cloud", keys = [{ id = "2026", secret = "mySecret", allow_weak_secret = true }] }
+steps = [{ name = "billing", url = "https://billing.example.com/in" }]
+"#,
+    );
+    let check = |flow: &str, request: &str| {
+        let request = file(request);
+        let config = config.path().to_str().unwrap();
+        let request = request.path().to_str().unwrap();
+        let words = [
+            "verify",
+            "--now",
+            "1568818227",
+            "--config",
+            config,
+            "--flow",
+            flow,
+            request,
+        ];
+        let printed = Printed::default();
+        let args = Line::try_parse_from(words).unwrap().args;
+        run(&args, &mut printed.out()).map(|_| printed.text())
+    };
+
+    assert_eq!(
+        check("orders", &post("test")).unwrap(),
+        "genuine: key 2026, signed 11 s ago\n"
+    );
+    assert!(
+        check("orders", &post("tesT"))
+            .unwrap()
+            .starts_with("refused: bad_signature")
+    );
+    assert!(
+        check("orders", "PUT / HTTP/1.1\n\n")
+            .unwrap()
+            .starts_with("refused: method_not_allowed")
+    );
+    assert!(
+        check("invoices", &post("test"))
+            .unwrap_err()
+            .to_string()
+            .contains("`invoices`")
+    );
+}
+
+#[test]
 fn a_flow_and_a_secret_exclude_each_other() {
     let words = [
         "verify", "--config", "c.toml", "--flow", "orders", "--secret", "s", "f",
