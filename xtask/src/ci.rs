@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::step::{cargo, has_subcommand, run, skip, step};
-use crate::{dependencies, structure, test};
+use crate::{dependencies, links, structure, test};
 
 pub(crate) fn all(root: &Path) -> Result<()> {
     step("formatting", || {
@@ -16,6 +16,7 @@ pub(crate) fn all(root: &Path) -> Result<()> {
         ))
     })?;
     step("structure", || structure::check(root))?;
+    step("links in the documents", || links::check(root))?;
     step("dependencies", || dependencies::check(root))?;
     licences(root)?;
     step("lints", || {

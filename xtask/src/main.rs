@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 mod ci;
 mod dependencies;
 mod fuzz;
+mod links;
 mod step;
 mod structure;
 mod test;
@@ -32,6 +33,7 @@ fn run(words: &[&str]) -> Result<()> {
     match words {
         ["test"] => test::all(&root),
         ["ci"] => ci::all(&root),
+        ["links"] => links::check(&root),
         ["structure"] => structure::check(&root),
         ["dependencies"] => dependencies::check(&root),
         ["fuzz", "replay"] => fuzz::replay(&root),
@@ -58,6 +60,7 @@ Usage: cargo xtask COMMAND
   test           every test: workspace, documentation examples, end to end, fuzz corpora
   ci             test, and formatting, lints, documentation, dependencies, structure, licences
   structure      the rules of CONTRIBUTING.md that a machine can check
+  links          from one document to another file of the repository
   dependencies   which crate may depend on what
   fuzz replay    feed the committed fuzz corpora to their targets, on stable Rust
 ";

@@ -113,9 +113,8 @@ fn names(line: &str, word: &str) -> bool {
 
 /// Whether the length rule is for this file: what we ship, tests aside.
 fn is_source(name: &Path) -> bool {
-    name.starts_with("crates")
-        && name.components().any(|part| part.as_os_str() == "src")
-        && !name.ends_with("tests.rs")
+    let has = |wanted: &str| name.components().any(|part| part.as_os_str() == wanted);
+    name.starts_with("crates") && has("src") && !has("tests") && !has("tests.rs")
 }
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use crate::support::{FLOW_SECRET, Receiver, Setup, binary, countersign, native, tool};
 
 #[test]
-fn the_demo_ends_well() {
+fn the_demo_ends_well_and_prints_what_the_readme_shows() {
     let output = countersign(&["demo", "--exit"]);
 
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -16,9 +16,54 @@ fn the_demo_ends_well() {
         "{said}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    for word in ["genuine", "forged", "stale", "repeat", "GET", "202", "401"] {
-        assert!(said.contains(word), "no {word:?} in\n{said}");
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let shown = readme
+        .split_once("<!-- demo -->\n```text\n")
+        .and_then(|(_, rest)| rest.split_once("```\n<!-- /demo -->"))
+        .map(|(shown, _)| shown);
+    assert_eq!(
+        shown,
+        Some(said.as_str()),
+        "README.md shows another output of `countersign demo --exit`"
+    );
+}
+
+#[test]
+fn the_configurations_in_the_documents_are_ones_that_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut found = 0;
+    for name in ["README.md", "examples/sidecar/countersign.toml"] {
+        let text = fs::read_to_string(root().join(name)).unwrap();
+        let blocks: Vec<&str> = match name.ends_with(".toml") {
+            true => vec![&text],
+            false => text
+                .split("```toml\n")
+                .skip(1)
+                .filter_map(|rest| rest.split("```").next())
+                .collect(),
+        };
+        for block in blocks {
+            let path = folder.path().join(format!("{found}.toml"));
+            fs::write(&path, block).unwrap();
+            let output = Command::new(binary())
+                .args(["config", "check"])
+                .arg(&path)
+                .envs(
+                    ["GITHUB_SECRET", "ORDERS_SECRET", "BILLING_SECRET"]
+                        .map(|name| (name, FLOW_SECRET)),
+                )
+                .env("COUNTERSIGN_TOKEN", "a-token-of-a-good-length")
+                .output()
+                .unwrap();
+            assert!(
+                output.status.success(),
+                "{name}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            found += 1;
+        }
     }
+    assert_eq!(found, 3);
 }
 
 #[test]
@@ -207,5 +252,9 @@ fn with_secret(words: &[&str]) -> Output {
 
 /// The vectors of the schemes we have, kept with the crate that they are about.
 fn vectors() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/countersign/tests/vectors.json")
+    root().join("crates/countersign/tests/vectors.json")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
