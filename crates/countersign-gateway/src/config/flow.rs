@@ -1,11 +1,13 @@
 //! Checks of one flow.
 
+use std::sync::Arc;
+
 use countersign::Scheme;
-use countersign_tower::{Policy, Repeats};
+use countersign_tower::{Policy, PolicyBuilder, PolicyError, Repeats};
 use http::Method;
 use toml::Spanned;
 
-use super::auth::{Schemes, Signature};
+use super::auth::{Checked, Schemes, Signature};
 use super::check::Checker;
 use super::delivery::Retry;
 use super::error::{Fault, quoted};
@@ -27,41 +29,13 @@ impl Checker<'_> {
     pub(super) fn flow(&mut self, flow: &Spanned<FlowFile>, common: &Common<'_>) -> Option<Flow> {
         let file = flow.get_ref();
         self.flow = file.id.as_ref().map(|id| id.get_ref().clone());
-        let id = self.text("id", file.id.as_ref(), FlowId::parse);
-        if file.id.is_none() {
-            self.refuse(
-                flow.span(),
-                "a flow has no `id`",
-                "add `id = \"orders\"`, for example; it is found at `/hooks/orders` then",
-            );
-        }
-        let at = file.id.as_ref().map_or_else(|| flow.span(), Spanned::span);
-        if file.auth.is_none() {
-            let help = "say how its senders are known: `auth = { mode = \"signature\", … }`; to let anybody in, write `auth = { mode = \"none\" }`";
-            self.refuse(at.clone(), "the flow has no `auth`", help);
-        }
-        let checked = file
-            .auth
-            .as_ref()
-            .and_then(|auth| self.auth(auth, file.window.as_ref(), common.schemes));
+        let id = self.id(flow);
+        let checked = self.who(flow, common);
         let signature = checked
             .as_ref()
             .and_then(|checked| checked.signature.as_ref());
         let methods = self.methods(file, signature);
-        let public_url = self
-            .text("public_url", file.public_url.as_ref(), url::public)
-            .or_else(|| common.ingress.public_url.clone());
-        if let (Some(signature), None) = (signature, &public_url)
-            && let Some(method) = methods
-                .iter()
-                .find(|method| signature.scheme.needs_public_url(&[(*method).clone()]))
-        {
-            self.refuse(
-                file.methods.as_ref().map_or(at, Spanned::span),
-                format!("signatures of {method} cover the public URL, and neither `public_url` nor `ingress.public_url` is there"),
-                "say what senders put before the request's path: `public_url = \"https://hooks.example.com\"`",
-            );
-        }
+        let public_url = self.public_url(file, signature, &methods, common);
         // Without `auth` there is an error already, so what follows from it is not told as well.
         let replay = match &checked {
             Some(checked) => self.replay(file, checked.signature.as_ref()),
@@ -102,22 +76,79 @@ impl Checker<'_> {
         if replay.policy != ReplayPolicy::Off {
             policy = policy.remember(replay.keep);
         }
-        let fault = |error: countersign_tower::PolicyError| {
-            Fault::new(
-                format!("cannot be used: {error}"),
-                "see docs/configuration.md on flows",
-            )
-        };
-        let policy = self.accept("flows", flow.span(), policy.build().map_err(fault))?;
+        let policy = self.policy(flow, policy)?;
         Some(Flow {
             id,
             organization,
             path,
-            policy: policy.into(),
+            policy,
             replay,
             response,
             then: then?,
         })
+    }
+
+    fn id(&mut self, flow: &Spanned<FlowFile>) -> Option<FlowId> {
+        let id = flow.get_ref().id.as_ref();
+        if id.is_none() {
+            let help = "add `id = \"orders\"`, for example; it is found at `/hooks/orders` then";
+            self.refuse(flow.span(), "a flow has no `id`", help);
+        }
+        self.text("id", id, FlowId::parse)
+    }
+
+    fn who(&mut self, flow: &Spanned<FlowFile>, common: &Common<'_>) -> Option<Checked> {
+        let FlowFile {
+            auth, id, window, ..
+        } = flow.get_ref();
+        if auth.is_none() {
+            let span = id.as_ref().map_or_else(|| flow.span(), Spanned::span);
+            let help = "say how its senders are known: `auth = { mode = \"signature\", … }`; to let anybody in, write `auth = { mode = \"none\" }`";
+            self.refuse(span, "the flow has no `auth`", help);
+        }
+        self.auth(auth.as_ref()?, window.as_ref(), common.schemes)
+    }
+
+    /// Builds what the Layer asks of requests. What could be wrong here has been refused before.
+    fn policy(&mut self, flow: &Spanned<FlowFile>, builder: PolicyBuilder) -> Option<Arc<Policy>> {
+        let fault = |error: PolicyError| {
+            let help = "see docs/configuration.md on flows";
+            Fault::new(format!("cannot be used: {error}"), help)
+        };
+        self.accept("flows", flow.span(), builder.build().map_err(fault))
+            .map(Arc::new)
+    }
+
+    /// The flow's own public URL, else the ingress's; refused where one is needed and there is none.
+    fn public_url(
+        &mut self,
+        file: &FlowFile,
+        signature: Option<&Signature>,
+        methods: &[Method],
+        common: &Common<'_>,
+    ) -> Option<Arc<str>> {
+        let own = self.text("public_url", file.public_url.as_ref(), url::public);
+        let known = own.or_else(|| common.ingress.public_url.clone());
+        let Some(Signature { scheme, .. }) = signature else {
+            return known;
+        };
+        let needs = |method: &&Method| scheme.needs_public_url(std::slice::from_ref(*method));
+        let Some(method) = methods.iter().find(needs).filter(|_| known.is_none()) else {
+            return known;
+        };
+        if file.public_url.is_none() {
+            let span = file
+                .methods
+                .as_ref()
+                .map(Spanned::span)
+                .or(file.auth.as_ref().map(Spanned::span));
+            self.refuse(
+                span.unwrap_or_default(),
+                format!("signatures of {method} cover the public URL, and neither `public_url` nor `ingress.public_url` is there"),
+                "say what senders put before the request's path: `public_url = \"https://hooks.example.com\"`",
+            );
+        }
+        Some("https://not.configured.invalid".into())
     }
 
     fn methods(&mut self, file: &FlowFile, signature: Option<&Signature>) -> Vec<Method> {
@@ -130,6 +161,7 @@ impl Checker<'_> {
                 "`methods` is empty",
                 "list at least one, or leave it out to take POST",
             );
+            return vec![Method::POST];
         }
         let mut methods = Vec::with_capacity(list.get_ref().len());
         for text in list.get_ref() {
@@ -150,6 +182,9 @@ impl Checker<'_> {
                 );
             }
             methods.push(method);
+        }
+        if methods.is_empty() {
+            methods.push(Method::POST);
         }
         methods
     }

@@ -21,8 +21,7 @@ pub(super) fn hidden(text: &str) -> Vec<Range<usize>> {
 }
 
 /// Keys whose values may be shown.
-pub(super) const HARMLESS: [&str; 58] = [
-    "addresses",
+pub(super) const HARMLESS: [&str; 54] = [
     "allow_weak_secret",
     "allowed_addresses",
     "bearer",
@@ -76,18 +75,42 @@ pub(super) const HARMLESS: [&str; 58] = [
     "digest",
     "encoding",
     "grammar",
-    "key",
-    "literal",
-    "message",
     "signature",
     "unit",
+];
+
+/// Keys whose tables hold keys of ours.
+const TABLES: [&str; 23] = [
+    "admin",
+    "auth",
+    "delivery",
+    "flows",
+    "forward",
+    "grammar",
+    "id",
+    "ingress",
+    "keys",
+    "log",
+    "queue",
+    "response",
+    "rules",
+    "schemes",
+    "sign",
+    "signature",
+    "steps",
+    "store",
+    "timestamp",
+    "tls",
+    "tokens",
+    "users",
+    "window",
 ];
 
 /// What the table that is being read holds.
 #[derive(Clone, Copy)]
 enum Table {
-    /// Headers: any value may be a credential.
-    Headers,
+    /// Keys that are not ours, such as headers: any value may be a credential.
+    Foreign,
     Open,
     /// A secret's place: only where it comes from may be shown.
     Secret,
@@ -96,17 +119,16 @@ enum Table {
 impl Table {
     fn under(self, key: &str) -> Self {
         match (self, key) {
-            (Self::Open, "headers") => Self::Headers,
-            (Self::Open, "password" | "secret" | "token") | (Self::Headers | Self::Secret, _) => {
-                Self::Secret
-            }
-            (Self::Open, _) => Self::Open,
+            (Self::Open, "password" | "secret" | "token") => Self::Secret,
+            (Self::Open, key) if TABLES.contains(&key) => Self::Open,
+            (Self::Open, _) => Self::Foreign,
+            (Self::Foreign | Self::Secret, _) => Self::Secret,
         }
     }
 
     fn shows(self, key: &str) -> bool {
         match self {
-            Self::Headers => false,
+            Self::Foreign => false,
             Self::Open => HARMLESS.contains(&key),
             Self::Secret => matches!(key, "env" | "file"),
         }
@@ -200,9 +222,9 @@ impl<'t> Reader<'t> {
                     self.at = start;
                     return None;
                 }
-                let shown = self.text.get(value.clone())?;
-                // A URL can carry a password before an `@` or a token after a `?`.
-                if !table.shows(key) || shown.contains(['@', '?']) {
+                if table.shows(key) {
+                    self.hide(secret_part(key, self.text, value));
+                } else {
                     self.hide(value);
                 }
                 Some(())
@@ -300,6 +322,22 @@ impl<'t> Reader<'t> {
         if !range.is_empty() {
             self.hidden.push(range);
         }
+    }
+}
+
+/// What of a harmless value must not be shown all the same: credentials can stand anywhere in a URL.
+fn secret_part(key: &str, text: &str, value: Range<usize>) -> Range<usize> {
+    let shown = text.get(value.clone()).unwrap_or_default();
+    let is_url = matches!(key, "forward" | "public_url" | "url");
+    if shown.contains(['@', '?']) || (is_url && shown.contains(['=', '\\'])) {
+        return value;
+    }
+    match shown.split_once("://") {
+        Some((scheme, rest)) if is_url => {
+            let host = rest.find('/').unwrap_or(rest.len());
+            value.start + scheme.len() + "://".len() + host..value.end
+        }
+        _ => value.end..value.end,
     }
 }
 

@@ -38,7 +38,7 @@ const GIVEN: Surroundings = Surroundings {
         | "BEARER_KEY"
         | "QUERY_KEY"
         | "ARCHIVE_AUTHORIZATION"
-        | "COUNTERSIGN_TOKEN" => Some(format!("{name}-0123456789").into()),
+        | "COUNTERSIGN_TOKEN" => Some(format!("{name}-0123456789abcdef").into()),
         "ARCHIVE_SECRET" | "ARCHIVE_SECRET_OLD" => {
             Some("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz".into())
         }

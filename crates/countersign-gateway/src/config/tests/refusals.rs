@@ -275,7 +275,7 @@ fn auth_that_does_not_hold_together_is_refused() {
         ),
         (
             &with_auth(
-                "scheme = \"github\", keys = [{ secret = { env = \"LONG\" } }, { secret = { env = \"MARKER\" } }]",
+                "scheme = \"github\", keys = [{ secret = { env = \"LONG\" } }, { id = \"b\", secret = { env = \"MARKER\" } }]",
             ),
             3,
             "no `id`",
