@@ -192,7 +192,7 @@ impl Checker<'_> {
     fn then(&mut self, flow: &Spanned<FlowFile>, common: &Common<'_>) -> Option<Then> {
         let file = flow.get_ref();
         match (&file.steps, &file.forward) {
-            (Some(_), Some(forward)) => {
+            (Some(steps), Some(forward)) => {
                 let help =
                     "keep `steps` to store and deliver, or `forward` to pass requests on at once";
                 self.refuse(
@@ -200,6 +200,8 @@ impl Checker<'_> {
                     "the flow has both `steps` and `forward`",
                     help,
                 );
+                self.steps(steps.get_ref(), common);
+                self.forward(forward);
                 None
             }
             (steps, None) => {
@@ -237,9 +239,11 @@ fn method(text: &str) -> Result<Method, Fault> {
         .find(|method| method.as_str() == text)
         .cloned();
     method.ok_or_else(|| {
-        let help =
-            "webhooks come as \"POST\", \"PUT\", \"PATCH\", \"GET\" or \"DELETE\", in capitals";
-        Fault::new(format!("has {}", quoted(text)), help)
+        let help = "use \"POST\", \"PUT\", \"PATCH\", \"GET\" or \"DELETE\", in capitals";
+        Fault::new(
+            format!("has {}, which webhooks do not come with", quoted(text)),
+            help,
+        )
     })
 }
 
