@@ -144,7 +144,9 @@ Examples:
     countersign serve
 
   Send yourself a signed webhook:
-    ORDERS_SECRET=… countersign send --secret-env ORDERS_SECRET --data '{\"order\":7}' http://localhost:8080/hooks/orders
+    export ORDERS_SECRET=…
+    countersign send --secret-env ORDERS_SECRET --data '{\"order\":7}' \\
+      http://localhost:8080/hooks/orders
 
   Ask why a captured request was refused:
     countersign verify --secret-env ORDERS_SECRET request.http
@@ -176,6 +178,20 @@ mod tests {
                 "{}",
                 command.get_name()
             );
+        }
+    }
+
+    #[test]
+    fn examples_fit_a_narrow_terminal_and_so_can_be_copied() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string);
+            for line in help
+                .unwrap_or_default()
+                .lines()
+                .filter(|line| line.starts_with("    "))
+            {
+                assert!(line.chars().count() <= 80, "{line}");
+            }
         }
     }
 

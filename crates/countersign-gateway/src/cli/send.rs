@@ -132,14 +132,17 @@ const LONGEST: usize = 64 << 10;
 const EXAMPLES: &str = "\
 Examples:
   A genuine webhook to a local gateway:
-    countersign send --secret-env ORDERS_SECRET --data '{\"order\":7}' http://localhost:8080/hooks/orders
+    countersign send --secret-env ORDERS_SECRET --data '{\"order\":7}' \\
+      http://localhost:8080/hooks/orders
 
   A GET to a gateway that stands behind a proxy, signed for the name that the sender knows:
-    countersign send --secret-env ORDERS_SECRET -X GET http://localhost:8080/hooks/orders \\
+    countersign send --secret-env ORDERS_SECRET -X GET \\
+      http://localhost:8080/hooks/orders \\
       --public-url https://hooks.example.com/hooks/orders
 
   One that is too old, to see it refused:
-    countersign send --secret-env ORDERS_SECRET --timestamp 1700000000 http://localhost:8080/hooks/orders";
+    countersign send --secret-env ORDERS_SECRET --timestamp 1700000000 \\
+      http://localhost:8080/hooks/orders";
 
 #[cfg(test)]
 mod tests {

@@ -210,10 +210,12 @@ Examples:
       --url http://localhost:8080/hooks/orders --curl
 
   A GET, whose public URL is what is signed:
-    countersign sign --secret-env ORDERS_SECRET -X GET --url 'https://hooks.example.com/hooks/orders?job=7'
+    countersign sign --secret-env ORDERS_SECRET -X GET \\
+      --url 'https://hooks.example.com/hooks/orders?job=7'
 
   As GitHub would, over a file:
-    countersign sign --scheme github --secret-file github.secret --data-file push.json";
+    countersign sign --scheme github --secret-file github.secret \\
+      --data-file push.json";
 
 #[cfg(test)]
 mod tests {

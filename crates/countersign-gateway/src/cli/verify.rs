@@ -320,13 +320,15 @@ Examples:
     countersign verify --secret-env ORDERS_SECRET request.http
 
   As it was when it came in:
-    countersign verify --secret-env ORDERS_SECRET --now 2026-11-21T12:00:00Z request.http
+    countersign verify --secret-env ORDERS_SECRET \\
+      --now 2026-11-21T12:00:00Z request.http
 
   As the flow `orders` of a configuration checks it:
     countersign verify --config countersign.toml --flow orders request.http
 
   A GET, whose public URL is signed:
-    countersign verify --secret-env ORDERS_SECRET --url https://hooks.example.com request.http
+    countersign verify --secret-env ORDERS_SECRET \\
+      --url https://hooks.example.com request.http
 
   A file of test vectors, or one family of it:
     countersign verify --vectors vectors.json --family stripe
