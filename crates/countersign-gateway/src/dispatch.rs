@@ -15,7 +15,9 @@ use crate::deliver::Client;
 use crate::live::Current;
 use crate::tasks::Tasks;
 
+mod caught;
 mod outcome;
+mod report;
 pub(crate) mod schedule;
 mod worker;
 
@@ -129,12 +131,16 @@ impl Dispatcher {
     async fn sleep(&self) {
         let queue = &self.worker.queue;
         let wait = queue.next_due().unwrap_or(LONGEST_SLEEP);
+        let wait = wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
         tokio::select! {
             () = queue.due() => {}
-            () = tokio::time::sleep(wait.min(LONGEST_SLEEP)) => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }
+
+/// What is due and cannot be claimed must not be asked for all the time.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// A look this often costs nothing and makes up for any wake-up that was missed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
