@@ -96,7 +96,7 @@ fn prefill(runtime: &Runtime, path: &Path, pending: u64, lanes: u64) -> Result<(
     connection.execute(
         "INSERT INTO events
          WITH RECURSIVE n(i) AS (SELECT ?1 + 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
-         SELECT i, i, i % ?1, 0, NULL, NULL, 1024, 'POST', NULL, '/hooks/orders', x'', randomblob(1024) FROM n",
+         SELECT i, i, i % ?1, 0, NULL, 0, 1024, 'POST', NULL, '/hooks/orders', x'', randomblob(1024) FROM n",
         [lanes as i64, pending as i64],
     )?;
     connection.execute(

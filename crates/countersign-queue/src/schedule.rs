@@ -21,6 +21,8 @@ pub(crate) struct Schedule {
     /// Lanes whose ledger the group that is being written has changed.
     staged: Vec<LaneNumber>,
     window: usize,
+    /// How many claims of a lane could be out when lanes last left the ring for that.
+    per_step: usize,
 }
 
 /// A delivery that is being tried.
@@ -47,6 +49,7 @@ impl Schedule {
             batches: HashMap::new(),
             staged: Vec::new(),
             window: window.max(1),
+            per_step: 0,
         }
     }
 
@@ -106,14 +109,27 @@ impl Schedule {
         }
     }
 
-    /// Takes the lane whose turn it is out of the ring. Lanes with `per_step` claims out leave it too, and come back
-    /// when one of these is settled.
-    pub(crate) fn turn(&mut self, per_step: usize) -> Option<LaneNumber> {
+    /// Notes how many claims of a lane may be out; when these are more than before, lanes that had as many as they might
+    /// get their turn again.
+    pub(crate) fn allow(&mut self, per_step: usize) {
+        if per_step > self.per_step {
+            for number in (0..self.lanes.len() as u32).map(LaneNumber) {
+                if self.lanes[number.index()].in_flight > 0 {
+                    self.arm(number);
+                }
+            }
+        }
+        self.per_step = per_step;
+    }
+
+    /// Takes the lane whose turn it is out of the ring. Lanes with as many claims out as
+    /// [allowed](Self::allow) leave it too, and come back when one of these is settled.
+    pub(crate) fn turn(&mut self) -> Option<LaneNumber> {
         loop {
             let number = self.ring.pop_front()?;
             let lane = &mut self.lanes[number.index()];
             lane.in_ring = false;
-            if lane.in_flight < per_step {
+            if lane.in_flight < self.per_step {
                 return Some(number);
             }
         }

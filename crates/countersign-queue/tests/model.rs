@@ -262,6 +262,8 @@ impl Run {
     /// Everything that can be read is what the map has.
     async fn compare(&mut self) {
         let queue = &self.bench.queue;
+        // What was dropped is settled before this is answered.
+        let stats = queue.stats().await.unwrap();
         let page = queue
             .events(EventQuery {
                 limit: 1000,
@@ -289,7 +291,6 @@ impl Run {
                 expected as usize
             );
         }
-        let stats = queue.stats().await.unwrap();
         let count = |state| {
             self.deliveries
                 .values()

@@ -20,10 +20,12 @@ impl Writer<'_> {
         if claiming.limits.per_step == 0 {
             return Ok(());
         }
+        self.schedule.allow(claiming.limits.per_step);
+        self.schedule.ring_timers(now);
         let batch = self.next_claim;
         let fatal = |error: Error| Trouble::fatal(&error);
         while claiming.picks.len() < claiming.limits.total {
-            let Some(number) = self.schedule.turn(claiming.limits.per_step) else {
+            let Some(number) = self.schedule.turn() else {
                 break;
             };
             self.look(number).map_err(fatal)?;
@@ -124,8 +126,7 @@ impl Writer<'_> {
                 self.sql.settle(pick.delivery, &row)?;
                 self.stage_move(pick.delivery.lane(), pick.lease.taken, Stored::Dead);
             } else {
-                claimed.extend(pick.delivery.stored().to_le_bytes());
-                claimed.extend(pick.lease.attempt.to_le_bytes());
+                put_mark(pick.delivery, pick.lease.attempt, &mut claimed);
             }
         }
         if !claimed.is_empty() {
@@ -133,6 +134,23 @@ impl Writer<'_> {
             self.next_claim += 1;
         }
         Ok(())
+    }
+
+    /// Takes a delivery that was not tried off its marker, so that it does not count as an attempt after all.
+    pub(super) fn unmark(&mut self, batch: i64, delivery: DeliveryKey) -> rusqlite::Result<()> {
+        let connection = self.sql.connection;
+        let select = "SELECT claimed FROM claims WHERE id = ?";
+        let claimed: Vec<u8> = connection
+            .prepare_cached(select)?
+            .query_row([batch], |row| row.get(0))?;
+        let others = marked(&claimed).filter(|&(other, _)| other != delivery);
+        let mut left = Vec::with_capacity(claimed.len());
+        others.for_each(|(other, attempt)| put_mark(other, attempt, &mut left));
+        let update = "UPDATE claims SET claimed = ? WHERE id = ?";
+        connection
+            .prepare_cached(update)?
+            .execute(rusqlite::params![left, batch])
+            .map(drop)
     }
 
     /// Counts a delivery in its new state.
@@ -149,6 +167,11 @@ impl Writer<'_> {
             Stored::Dead => ledger.dead += 1,
         }
     }
+}
+
+fn put_mark(delivery: DeliveryKey, attempt: u32, claimed: &mut Vec<u8>) {
+    claimed.extend(delivery.stored().to_le_bytes());
+    claimed.extend(attempt.to_le_bytes());
 }
 
 /// Reads the deliveries and attempt numbers of a marker.

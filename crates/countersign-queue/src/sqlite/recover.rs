@@ -184,22 +184,20 @@ impl Writer<'_> {
     /// Remembers the replay keys of the newest events, until they are too old or there is no more room.
     pub(super) fn warm_up(&mut self) -> Result<()> {
         let now = self.options.clock.now();
-        let newest = "SELECT id, tail, received, replay, replay_until FROM events ORDER BY id DESC";
+        if self.replay_keep == 0 {
+            return Ok(());
+        }
+        let newest = "SELECT id, tail, replay, remember FROM events ORDER BY id DESC";
         let mut rows = self.sql.connection.prepare(newest)?;
         let mut rows = rows.query([])?;
         while let Some(row) = rows.next()? {
-            let (received, until) = (count(row, 2), count(row, 4));
-            // No older event was to be remembered for longer than this.
-            let latest = if until > 0 { until } else { received };
-            if latest
-                .saturating_add(self.replay_keep)
-                .saturating_add(SLACK)
-                < now
-            {
+            let until = count(row, 3);
+            // Older events were appended before that time, and none was to be remembered for longer than this.
+            if until.saturating_add(self.replay_keep) < now {
                 break;
             }
             let key = row
-                .get_ref(3)?
+                .get_ref(2)?
                 .as_blob()
                 .ok()
                 .and_then(|key| <[u8; 16]>::try_from(key).ok());
@@ -217,6 +215,3 @@ impl Writer<'_> {
         Ok(())
     }
 }
-
-/// How far the times of receipt may be out of order, in milliseconds.
-const SLACK: u64 = 60_000;

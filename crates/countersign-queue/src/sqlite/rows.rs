@@ -28,12 +28,13 @@ impl Writer<'_> {
             .map_err(|error| Trouble::Row(error.to_string()))?;
         let id = EventId::new(row, tail);
         let event = &append.event;
-        let until = event
+        let keep = event
             .replay
-            .map(|replay| now.saturating_add(duration_millis(replay.keep)));
-        let written = self
-            .sql
-            .insert_event(id, append.flow, millis(event.received), event, until);
+            .map_or(0, |replay| duration_millis(replay.keep));
+        let remember = now.saturating_add(keep);
+        let written =
+            self.sql
+                .insert_event(id, append.flow, millis(event.received), event, remember);
         written.map_err(|error| Trouble::of_row(&error))?;
         let owes = !event.steps.is_empty();
         let state = if owes { Stored::Fresh } else { Stored::Done };
@@ -112,6 +113,8 @@ impl Writer<'_> {
         *ending += 1;
         if *ending == self.schedule.left(lease.batch) {
             self.sql.delete_claim(lease.batch)?;
+        } else if !tried {
+            self.unmark(lease.batch, delivery)?;
         }
         Ok(())
     }

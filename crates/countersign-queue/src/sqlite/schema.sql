@@ -22,14 +22,15 @@ CREATE TABLE lanes (
     UNIQUE (flow, step)
 );
 
--- The body comes last, so that looking at the rest does not read it. Numbers are never used twice.
+-- The body comes last, so that looking at the rest does not read it. Numbers are never used twice. `remember` is until
+-- when the replay key is remembered, and the time of the append where there is none.
 CREATE TABLE events (
     id           INTEGER PRIMARY KEY,
     tail         INTEGER NOT NULL,
     flow         INTEGER NOT NULL,
     received     INTEGER NOT NULL,
     replay       BLOB,
-    replay_until INTEGER,
+    remember     INTEGER NOT NULL,
     size         INTEGER NOT NULL,
     method       TEXT NOT NULL,
     key          TEXT,

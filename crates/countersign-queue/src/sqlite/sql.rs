@@ -123,7 +123,7 @@ impl<'c> Sql<'c> {
         flow: usize,
         received: u64,
         event: &NewEvent,
-        replay_until: Option<u64>,
+        remember: u64,
     ) -> Result<()> {
         self.buffer.clear();
         headers::encode(&event.headers, &mut self.buffer);
@@ -134,7 +134,7 @@ impl<'c> Sql<'c> {
                 flow as i64,
                 received as i64,
                 event.replay.as_ref().map(|replay| &replay.key[..]),
-                replay_until.map(|until| until as i64),
+                remember as i64,
                 event.body.len() as i64,
                 event.method.as_str(),
                 event.key.as_deref(),

@@ -212,7 +212,6 @@ impl<'c> Writer<'c> {
         let fatal = |error: rusqlite::Error| Trouble::fatal(&error);
         self.ending.clear();
         self.sql.begin().map_err(fatal)?;
-        self.schedule.ring_timers(now);
         for claiming in &mut group.claims {
             self.pick(claiming, now)?;
         }
