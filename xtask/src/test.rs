@@ -19,7 +19,13 @@ pub(crate) fn all(root: &Path) -> Result<()> {
         if has_subcommand(root, "nextest") {
             run(&mut cargo(
                 root,
-                ["nextest", "run", "--workspace", "--all-features"],
+                [
+                    "nextest",
+                    "run",
+                    "--workspace",
+                    "--all-features",
+                    "--no-fail-fast",
+                ],
             ))
         } else {
             eprintln!(
@@ -35,6 +41,7 @@ pub(crate) fn all(root: &Path) -> Result<()> {
                     "--lib",
                     "--bins",
                     "--tests",
+                    "--no-fail-fast",
                 ],
             ))
         }
