@@ -38,9 +38,30 @@ impl Encoding {
     }
 }
 
-/// Fills `out` from exactly twice as many hex digits.
+/// Fills `out` from exactly twice as many hex digits, without a branch for each.
 pub(crate) fn decode_hex(text: &[u8], out: &mut [u8]) -> bool {
-    hex::decode_to_slice(text, out).is_ok()
+    let (pairs, rest) = text.as_chunks::<2>();
+    if pairs.len() != out.len() || !rest.is_empty() {
+        return false;
+    }
+    let mut seen = 0;
+    for ([high, low], out) in pairs.iter().zip(out) {
+        let (high, low) = (digit(*high), digit(*low));
+        seen |= high | low;
+        *out = high << 4 | low;
+    }
+    seen < 16
+}
+
+/// The value of a hex digit; more than 15 for anything else.
+fn digit(byte: u8) -> u8 {
+    let number = byte.wrapping_sub(b'0');
+    let letter = (byte | 0x20).wrapping_sub(b'a');
+    match (number, letter) {
+        (0..=9, _) => number,
+        (_, 0..=5) => letter.wrapping_add(10),
+        _ => 0xFF,
+    }
 }
 
 /// Decodes a credential: strict base64 with padding, into as much of `buffer` as it fills.
@@ -135,6 +156,24 @@ mod tests {
                 lower,
                 "{last:?}"
             );
+        }
+    }
+
+    #[test]
+    fn every_byte_is_a_hex_digit_or_is_not() {
+        for byte in 0..=u8::MAX {
+            let value = char::from(byte).to_digit(16).filter(|_| byte.is_ascii());
+            let mut out = [0];
+            assert_eq!(
+                decode_hex(&[b'0', byte], &mut out),
+                value.is_some(),
+                "{byte}"
+            );
+            if let Some(value) = value {
+                assert_eq!(u32::from(out[0]), value);
+                assert!(decode_hex(&[byte, b'0'], &mut out));
+                assert_eq!(u32::from(out[0]), value << 4);
+            }
         }
     }
 

@@ -39,16 +39,15 @@ pub(crate) enum TimestampAt {
 #[derive(Default)]
 pub(crate) struct Found<'a> {
     pub(crate) timestamp: Option<&'a [u8]>,
-    candidates: [Candidate; MAX_SIGNATURES],
-    decoded: usize,
+    candidates: [Candidate<'a>; MAX_SIGNATURES],
     seen: usize,
 }
 
-/// A signature that was sent, under the label at this index of the layout.
+/// The text of a signature that was sent, under the label at this index of the layout.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Candidate {
+pub(crate) struct Candidate<'a> {
     pub(crate) label: usize,
-    pub(crate) tag: Tag,
+    text: &'a [u8],
 }
 
 impl Layout {
@@ -62,25 +61,44 @@ impl Layout {
         }
     }
 
-    /// The header's content, if it keeps to the grammar and has a signature worth trying.
+    /// Takes the header apart, if it keeps to the grammar and has a signature.
     pub(crate) fn read<'a>(
         &self,
         headers: &'a HeaderMap,
         name: &http::HeaderName,
-    ) -> Result<Found<'a>, Reason> {
-        let mut found = Found::default();
+        found: &mut Found<'a>,
+    ) -> Result<(), Reason> {
         if self.repeated {
             for line in headers.get_all(name) {
-                self.read_line(bounded(line.as_bytes())?, &mut found)?;
+                self.read_line(bounded(line.as_bytes())?, found)?;
             }
         } else {
-            self.read_line(only_line(headers, name)?, &mut found)?;
+            self.read_line(only_line(headers, name)?, found)?;
         }
-        match (found.seen, found.decoded) {
-            (0, _) if self.repeated && !headers.contains_key(name) => Err(Reason::MissingHeader),
-            (0, _) => Err(Reason::MissingSignature),
-            (_, 0) => Err(Reason::MalformedSignature),
-            _ => Ok(found),
+        match found.seen {
+            0 if self.repeated && !headers.contains_key(name) => Err(Reason::MissingHeader),
+            0 => Err(Reason::MissingSignature),
+            _ => Ok(()),
+        }
+    }
+
+    /// The signature that the text spells, if it spells one.
+    pub(crate) fn decode(&self, candidate: &Candidate<'_>) -> Option<Tag> {
+        let length = self.labels.get(candidate.label)?.length;
+        let mut tag = Tag::default();
+        self.encoding
+            .decode(candidate.text, tag.first(length))
+            .then_some(tag)
+    }
+
+    /// Whether any of the signatures spells one.
+    pub(crate) fn check(&self, found: &Found<'_>) -> Result<(), Reason> {
+        match found
+            .candidates()
+            .any(|candidate| self.decode(candidate).is_some())
+        {
+            true => Ok(()),
+            false => Err(Reason::MalformedSignature),
         }
     }
 
@@ -102,32 +120,21 @@ impl Layout {
                 self.signature(b"", signature, found)
             }
             Grammar::Labels => {
-                let items = line
-                    .split(|byte| is_blank(*byte))
-                    .filter(|item| !item.is_empty());
-                items.map(|item| cut(item, b',')).try_for_each(|item| {
-                    let (label, signature) = item?;
+                let items = line.split(|byte| matches!(byte, b' ' | b'\t'));
+                items.filter(|item| !item.is_empty()).try_for_each(|item| {
+                    let (label, signature) = cut(item, b',')?;
                     self.signature(label, signature, found)
                 })
             }
-            Grammar::Pairs(separator) => {
-                let items = line.split(|byte| char::from(*byte) == *separator);
-                items
-                    .map(|item| cut(item.trim_ascii(), b'='))
-                    .try_for_each(|item| {
-                        let (name, value) = item?;
-                        match &self.timestamp {
-                            TimestampAt::Pair(pair) if name == pair.as_bytes() => {
-                                found.timestamp(value)
-                            }
-                            _ => self.signature(name, value, found),
-                        }
-                    })
-            }
+            Grammar::Pairs(separator) => items(line, *separator).try_for_each(|item| {
+                let (name, value) = cut(item, b'=')?;
+                match &self.timestamp {
+                    TimestampAt::Pair(pair) if name == pair.as_bytes() => found.timestamp(value),
+                    _ => self.signature(name, value, found),
+                }
+            }),
             Grammar::Positions(separator) => {
-                let mut items = line
-                    .split(|byte| char::from(*byte) == *separator)
-                    .map(<[u8]>::trim_ascii);
+                let mut items = items(line, *separator);
                 if let TimestampAt::First = self.timestamp {
                     found.timestamp(items.next().unwrap_or_default())?;
                 }
@@ -137,30 +144,39 @@ impl Layout {
     }
 
     /// Takes a signature down, unless it is of a kind that no key of this flow makes.
-    fn signature(&self, name: &[u8], text: &[u8], found: &mut Found<'_>) -> Result<(), Reason> {
-        let mut labels = self.labels.iter().enumerate();
-        let Some((label, kind)) = labels.find(|(_, label)| label.name.as_bytes() == name) else {
-            return Ok(());
+    fn signature<'a>(
+        &self,
+        name: &[u8],
+        text: &'a [u8],
+        found: &mut Found<'a>,
+    ) -> Result<(), Reason> {
+        let label = self
+            .labels
+            .iter()
+            .position(|label| label.name.as_bytes() == name);
+        let Some(label) = label else {
+            return if is_token(name) {
+                Ok(())
+            } else {
+                Err(Reason::MalformedHeader)
+            };
         };
+        let place = found
+            .candidates
+            .get_mut(found.seen)
+            .ok_or(Reason::TooManySignatures)?;
+        *place = Candidate { label, text };
         found.seen = found.seen.saturating_add(1);
-        if found.seen > MAX_SIGNATURES {
-            return Err(Reason::TooManySignatures);
-        }
-        let tag = Tag::decode(kind.length, |out| self.encoding.decode(text, out));
-        if let (Some(tag), Some(place)) = (tag, found.candidates.get_mut(found.decoded)) {
-            *place = Candidate { label, tag };
-            found.decoded = found.decoded.saturating_add(1);
-        }
         Ok(())
     }
 
     /// The header lines that carry a timestamp and signatures under labels of this layout.
     ///
     /// A grammar with room for one signature in a header that must not be repeated gets the first.
-    pub(crate) fn write(&self, timestamp: Option<&str>, candidates: &[Candidate]) -> Vec<String> {
-        let signatures = candidates.iter().filter_map(|candidate| {
-            let label = self.labels.get(candidate.label)?;
-            let text = self.encoding.encode(candidate.tag.bytes(label.length));
+    pub(crate) fn write(&self, timestamp: Option<&str>, tags: &[(usize, Tag)]) -> Vec<String> {
+        let signatures = tags.iter().filter_map(|(label, tag)| {
+            let label = self.labels.get(*label)?;
+            let text = self.encoding.encode(tag.bytes(label.length));
             Some((label.name.as_str(), text))
         });
         let joined = |separator: &str, first: Option<String>, between: &str| {
@@ -199,8 +215,8 @@ impl Layout {
 }
 
 impl<'a> Found<'a> {
-    pub(crate) fn candidates(&self) -> impl Iterator<Item = &Candidate> {
-        self.candidates.iter().take(self.decoded)
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = &Candidate<'a>> {
+        self.candidates.iter().take(self.seen)
     }
 
     fn timestamp(&mut self, text: &'a [u8]) -> Result<(), Reason> {
@@ -211,17 +227,19 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Cuts an item into its name and its value.
-fn cut(item: &[u8], at: u8) -> Result<(&[u8], &[u8]), Reason> {
-    let mut halves = item.splitn(2, |byte| *byte == at);
-    match (halves.next(), halves.next()) {
-        (Some(name), Some(value)) if is_token(name) => Ok((name, value)),
-        _ => Err(Reason::MalformedHeader),
-    }
+/// What stands between separators, without the blanks around it.
+fn items(line: &[u8], separator: char) -> impl Iterator<Item = &[u8]> {
+    line.split(move |byte| char::from(*byte) == separator)
+        .map(<[u8]>::trim_ascii)
 }
 
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
+/// Cuts an item into its name and its value.
+fn cut(item: &[u8], at: u8) -> Result<(&[u8], &[u8]), Reason> {
+    let place = item.iter().position(|byte| *byte == at);
+    let (name, value) = place
+        .and_then(|place| item.split_at_checked(place))
+        .ok_or(Reason::MalformedHeader)?;
+    Ok((name, value.get(1..).unwrap_or_default()))
 }
 
 #[cfg(test)]

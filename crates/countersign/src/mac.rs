@@ -34,35 +34,33 @@ impl Tag {
     /// The longest signature.
     pub(crate) const ROOM: usize = 64;
 
-    /// A signature of `length` bytes, written by `fill` if it can.
-    pub(crate) fn decode(length: usize, fill: impl FnOnce(&mut [u8]) -> bool) -> Option<Self> {
-        let mut tag = Self::default();
-        fill(tag.0.get_mut(..length)?).then_some(tag)
-    }
-
     /// The first `length` bytes.
     pub(crate) fn bytes(&self, length: usize) -> &[u8] {
         self.0.get(..length).unwrap_or(&self.0)
     }
 
-    /// Compares in constant time, eight bytes at once.
+    /// The place of the first `length` bytes.
+    pub(crate) fn first(&mut self, length: usize) -> &mut [u8] {
+        self.0.get_mut(..length).unwrap_or_default()
+    }
+
+    /// Compares in constant time: all differences are gathered before any is looked at.
     pub(crate) fn matches(&self, other: &Self) -> Choice {
         let (mine, _) = self.0.as_chunks::<8>();
         let (theirs, _) = other.0.as_chunks::<8>();
-        mine.iter()
-            .zip(theirs)
-            .fold(Choice::from(1), |equal, (mine, theirs)| {
-                equal & u64::from_ne_bytes(*mine).ct_eq(&u64::from_ne_bytes(*theirs))
-            })
+        let pairs = mine.iter().zip(theirs);
+        let difference = pairs.fold(0, |seen, (mine, theirs)| {
+            seen | u64::from_ne_bytes(*mine) ^ u64::from_ne_bytes(*theirs)
+        });
+        difference.ct_eq(&0)
     }
 
     /// A tag that begins with these bytes and has nothing after them.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut tag = Self::default();
-        tag.0
-            .iter_mut()
-            .zip(bytes)
-            .for_each(|(to, from)| *to = *from);
+        if let Some(place) = tag.0.get_mut(..bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
         tag
     }
 }

@@ -24,7 +24,8 @@ pub(crate) enum Part {
     Method,
     Target,
     Timestamp,
-    Url,
+    /// What the URL begins with; a target always follows.
+    UrlBase,
 }
 
 impl Template {
@@ -34,7 +35,7 @@ impl Template {
 
     /// Whether the message says anything about what was requested.
     pub(crate) fn covers_request(&self) -> bool {
-        self.has(&Part::Body) || self.has(&Part::Url) || self.has(&Part::Target)
+        self.has(&Part::Body) || self.has(&Part::Target)
     }
 
     /// Looks at the headers that are parts of the message.
@@ -45,26 +46,16 @@ impl Template {
         })
     }
 
-    /// The message for one request.
-    pub(crate) fn fill<'a>(&'a self, words: &Words<'a>) -> Result<Message<'a>, Reason> {
-        let mut message = Message::default();
-        for part in &self.0 {
-            match part {
-                Part::Body => message.push(words.body),
-                Part::Header(name) => message.push(only_line(words.headers, name)?),
-                Part::Id => message.push(words.id),
-                Part::Literal(text) => message.push(text.as_bytes()),
-                Part::Method => message.push(words.method.as_str().as_bytes()),
-                Part::Target => message.push(words.url.target.as_bytes()),
-                Part::Timestamp => message.push(words.timestamp),
-                Part::Url if words.url.base.is_empty() => return Err(Reason::UnknownUrl),
-                Part::Url => {
-                    message.push(words.url.base.as_bytes());
-                    message.push(words.url.target.as_bytes());
-                }
-            }
+    /// The message for one request, if every part of it is there.
+    pub(crate) fn fill<'a>(&'a self, words: Words<'a>) -> Result<Message<'a>, Reason> {
+        if words.url.base.is_empty() && self.has(&Part::UrlBase) {
+            return Err(Reason::UnknownUrl);
         }
-        Ok(message)
+        self.check_headers(words.headers)?;
+        Ok(Message {
+            template: self,
+            words,
+        })
     }
 }
 
@@ -80,24 +71,27 @@ pub(crate) struct Words<'a> {
 }
 
 /// A filled-in template.
-#[derive(Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Message<'a> {
-    pieces: [&'a [u8]; MAX_PIECES],
-    length: usize,
+    template: &'a Template,
+    words: Words<'a>,
 }
 
 impl<'a> Message<'a> {
     /// The pieces in a row; empty ones among them do not matter.
-    pub(crate) fn pieces(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
-        self.pieces.iter().take(self.length).copied()
-    }
-
-    fn push(&mut self, piece: &'a [u8]) {
-        // A template is refused when it is parsed if its pieces could be too many.
-        if let Some(place) = self.pieces.get_mut(self.length) {
-            *place = piece;
-            self.length = self.length.saturating_add(1);
-        }
+    pub(crate) fn pieces(self) -> impl Iterator<Item = &'a [u8]> {
+        let words = self.words;
+        self.template.0.iter().map(move |part| match part {
+            Part::Body => words.body,
+            // It is there: the message was not made otherwise.
+            Part::Header(name) => only_line(words.headers, name).unwrap_or_default(),
+            Part::Id => words.id,
+            Part::Literal(text) => text.as_bytes(),
+            Part::Method => words.method.as_str().as_bytes(),
+            Part::Target => words.url.target.as_bytes(),
+            Part::Timestamp => words.timestamp,
+            Part::UrlBase => words.url.base.as_bytes(),
+        })
     }
 }
 
@@ -145,7 +139,7 @@ impl FromStr for Template {
                 if !literal.is_empty() {
                     parts.push(Part::Literal(std::mem::take(&mut literal).into()));
                 }
-                parts.push(Part::parse(word)?);
+                parts.extend(Part::parse(word)?);
                 after
             };
         }
@@ -154,7 +148,7 @@ impl FromStr for Template {
             parts.push(Part::Literal(literal.into()));
         }
         let template = Self(parts);
-        if template.0.iter().map(Part::pieces).sum::<usize>() > MAX_PIECES {
+        if template.0.len() > MAX_PARTS {
             return Err(SchemeError::LongMessage);
         }
         if !template.covers_request() {
@@ -165,48 +159,50 @@ impl FromStr for Template {
 }
 
 impl Part {
-    fn parse(word: &str) -> Result<Self, SchemeError> {
+    fn parse(word: &str) -> Result<Vec<Self>, SchemeError> {
         if let Some(name) = word.strip_prefix("header:") {
             return HeaderName::from_bytes(name.as_bytes())
-                .map(Self::Header)
+                .map(|name| vec![Self::Header(name)])
                 .map_err(|_| SchemeError::HeaderName(name.to_owned()));
         }
         match word {
-            "body" => Ok(Self::Body),
-            "id" => Ok(Self::Id),
-            "method" => Ok(Self::Method),
-            "target" => Ok(Self::Target),
-            "timestamp" => Ok(Self::Timestamp),
-            "url" => Ok(Self::Url),
+            "body" => Ok(vec![Self::Body]),
+            "id" => Ok(vec![Self::Id]),
+            "method" => Ok(vec![Self::Method]),
+            "target" => Ok(vec![Self::Target]),
+            "timestamp" => Ok(vec![Self::Timestamp]),
+            "url" => Ok(vec![Self::UrlBase, Self::Target]),
             _ => Err(SchemeError::UnknownWord(word.to_owned())),
-        }
-    }
-
-    fn pieces(&self) -> usize {
-        match self {
-            Self::Url => 2,
-            _ => 1,
         }
     }
 }
 
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|part| match part {
-            Part::Body => f.write_str("{body}"),
-            Part::Header(name) => write!(f, "{{header:{name}}}"),
-            Part::Id => f.write_str("{id}"),
-            Part::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
-            Part::Method => f.write_str("{method}"),
-            Part::Target => f.write_str("{target}"),
-            Part::Timestamp => f.write_str("{timestamp}"),
-            Part::Url => f.write_str("{url}"),
-        })
+        let mut parts = self.0.iter();
+        while let Some(part) = parts.next() {
+            match part {
+                Part::Body => f.write_str("{body}")?,
+                Part::Header(name) => write!(f, "{{header:{name}}}")?,
+                Part::Id => f.write_str("{id}")?,
+                Part::Literal(text) => {
+                    f.write_str(&text.replace('{', "{{").replace('}', "}}"))?;
+                }
+                Part::Method => f.write_str("{method}")?,
+                Part::Target => f.write_str("{target}")?,
+                Part::Timestamp => f.write_str("{timestamp}")?,
+                Part::UrlBase => {
+                    f.write_str("{url}")?;
+                    parts.next();
+                }
+            }
+        }
+        Ok(())
     }
 }
 
 /// More than any provider signs.
-const MAX_PIECES: usize = 16;
+const MAX_PARTS: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -226,7 +222,7 @@ mod tests {
             body: b"{}",
         };
         let template: Template = template.parse().unwrap();
-        let message = template.fill(&words)?;
+        let message = template.fill(words)?;
         Ok(String::from_utf8(message.pieces().flatten().copied().collect()).unwrap())
     }
 
@@ -271,7 +267,7 @@ mod tests {
                 "{timestamp}",
                 SchemeError::SignsNothing("{timestamp}".into()),
             ),
-            (&"{url}".repeat(9), SchemeError::LongMessage),
+            (&"{url}".repeat(33), SchemeError::LongMessage),
         ] {
             assert_eq!(template.parse::<Template>(), Err(error), "{template}");
         }
@@ -283,6 +279,7 @@ mod tests {
             "v0:{timestamp}:{body}",
             "{{{header:x-a}}}{body}",
             "{method}{url}{target}{id}",
+            "{target}{url}{url}",
         ] {
             assert_eq!(text.parse::<Template>().unwrap().to_string(), text);
         }

@@ -45,12 +45,11 @@ pub(crate) enum Lock {
     Public(crate::mac::PublicKey),
 }
 
-/// What a request says about itself, in the scheme's own places.
+/// What a request says about itself, beside its signatures.
 pub(crate) struct Elements<'a> {
     pub(crate) timestamp: &'a [u8],
     pub(crate) time: Option<SystemTime>,
     pub(crate) id: &'a [u8],
-    pub(crate) found: Found<'a>,
 }
 
 impl Plan {
@@ -114,12 +113,13 @@ impl Plan {
     }
 
     /// Reads the scheme's elements: presence and grammar, nothing else.
-    pub(crate) fn read<'a>(&self, headers: &'a HeaderMap) -> Result<Elements<'a>, Reason> {
-        let mut sets = iter::once(&self.names).chain(&self.fallbacks);
-        let set = sets
-            .find(|set| set.names().any(|name| headers.contains_key(name)))
-            .ok_or(Reason::MissingHeader)?;
-        let found = self.layout.read(headers, &set.signature)?;
+    pub(crate) fn read<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        found: &mut Found<'a>,
+    ) -> Result<Elements<'a>, Reason> {
+        let set = self.header_set(headers);
+        self.layout.read(headers, &set.signature, found)?;
         let id = match &set.id {
             Some(name) => only_line(headers, name)?,
             None => b"",
@@ -132,7 +132,6 @@ impl Plan {
                 timestamp: b"",
                 time: None,
                 id,
-                found,
             });
         };
         let timestamp = match &set.timestamp {
@@ -144,8 +143,18 @@ impl Plan {
             timestamp,
             time: Some(time),
             id,
-            found,
         })
+    }
+
+    /// The first set of headers that has anything in the request.
+    fn header_set(&self, headers: &HeaderMap) -> &HeaderSet {
+        if self.fallbacks.is_empty() || self.names.is_in(headers) {
+            return &self.names;
+        }
+        let mut fallbacks = self.fallbacks.iter();
+        fallbacks
+            .find(|set| set.is_in(headers))
+            .unwrap_or(&self.names)
     }
 
     /// The headers that a signer writes.
@@ -196,10 +205,11 @@ impl Lock {
 }
 
 impl HeaderSet {
-    fn names(&self) -> impl Iterator<Item = &HeaderName> {
-        iter::once(&self.signature)
+    fn is_in(&self, headers: &HeaderMap) -> bool {
+        let mut names = iter::once(&self.signature)
             .chain(&self.timestamp)
-            .chain(&self.id)
+            .chain(&self.id);
+        names.any(|name| headers.contains_key(name))
     }
 }
 

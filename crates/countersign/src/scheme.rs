@@ -76,7 +76,7 @@ impl Scheme {
     /// Whether requests with this method are signed over the full URL and not over the body.
     pub fn signs_url(&self, method: &Method) -> bool {
         self.message(method)
-            .is_some_and(|message| message.has(&Part::Url) && !message.has(&Part::Body))
+            .is_some_and(|message| message.has(&Part::UrlBase) && !message.has(&Part::Body))
     }
 
     /// Whether requests with this method are signed over the body.
@@ -89,7 +89,7 @@ impl Scheme {
     pub fn needs_public_url(&self, methods: &[Method]) -> bool {
         let has_url = |method| {
             self.message(method)
-                .is_some_and(|message| message.has(&Part::Url))
+                .is_some_and(|message| message.has(&Part::UrlBase))
         };
         methods.iter().any(has_url)
     }

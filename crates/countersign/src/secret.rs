@@ -8,6 +8,11 @@ use zeroize::Zeroizing;
 ///
 /// It is wiped when dropped, prints as `Secret(..)`, and has no `==`: comparing secrets byte by byte
 /// tells an onlooker how far a guess was right.
+///
+/// ```compile_fail
+/// # use countersign::Secret;
+/// assert!(Secret::new("a") == Secret::new("a"));
+/// ```
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 

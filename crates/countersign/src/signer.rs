@@ -8,7 +8,6 @@ use std::time::SystemTime;
 use http::header::{Entry, InvalidHeaderValue};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
-use crate::grammar::Candidate;
 use crate::message::{Part, Words};
 use crate::plan::{Plan, is_id};
 use crate::{KeyError, KeyProblem, Keyring, PublicUrl, Reason, Scheme, SchemeError};
@@ -69,7 +68,7 @@ impl Signer {
             (true, Some(id)) if is_id(id.as_bytes()) => Some(id),
             (true, Some(_)) => return Err(SignError::MalformedId),
         };
-        let filled = template.fill(&Words {
+        let filled = template.fill(Words {
             timestamp: timestamp.as_deref().unwrap_or_default().as_bytes(),
             id: id.unwrap_or_default().as_bytes(),
             method: message.method,
@@ -81,10 +80,7 @@ impl Signer {
         let signatures: Vec<_> = live
             .filter_map(|key| {
                 let tag = key.mac()?.tag(filled.pieces());
-                Some(Candidate {
-                    label: key.label(),
-                    tag,
-                })
+                Some((key.label(), tag))
             })
             .collect();
         if signatures.is_empty() {

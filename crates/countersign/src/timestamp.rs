@@ -46,14 +46,19 @@ impl Unit {
 }
 
 fn number(text: &[u8]) -> Option<u64> {
-    let (first, rest) = text.split_first()?;
-    if !matches!(first, b'1'..=b'9') || rest.len() > 15 {
+    if text.len() > 16 || !matches!(text.first(), Some(b'1'..=b'9')) {
         return None;
     }
-    text.iter().try_fold(0_u64, |sum, byte| {
-        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        sum.checked_mul(10)?.checked_add(u64::from(digit))
-    })
+    let mut number: u64 = 0;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        // Sixteen digits are far below the largest number.
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    Some(number)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use http::{HeaderMap, Method};
 
+use crate::grammar::Found;
 use crate::mac::{Match, Tag, first_half, sha256};
 use crate::message::{Message, Part, Template, Words};
 use crate::plan::{Elements, Lock, Plan};
@@ -56,7 +57,9 @@ impl Verifier {
     #[must_use]
     pub fn refuse_url_bodies(mut self) -> Self {
         let messages = &self.plan.scheme().description().sign;
-        self.refuses_url_bodies = messages.messages().any(|message| message.has(&Part::Url));
+        self.refuses_url_bodies = messages
+            .messages()
+            .any(|message| message.has(&Part::UrlBase));
         self
     }
 
@@ -73,7 +76,9 @@ impl Verifier {
     /// Looks at everything that can be judged before the body is read: presence and grammar.
     pub fn check_head(&self, method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
         let message = self.plan.message(method)?;
-        self.plan.read(headers)?;
+        let mut found = Found::default();
+        self.plan.read(headers, &mut found)?;
+        self.plan.layout().check(&found)?;
         message.check_headers(headers)?;
         Ok(())
     }
@@ -81,9 +86,10 @@ impl Verifier {
     /// Judges a request.
     pub fn verify(&self, request: &Signed<'_>) -> Result<Verified, Rejection> {
         let template = self.plan.message(request.method)?;
-        let elements = self.plan.read(request.headers)?;
+        let mut found = Found::default();
+        let elements = self.plan.read(request.headers, &mut found)?;
         self.check_body(template, request.url, request.body)?;
-        let message = template.fill(&Words {
+        let message = template.fill(Words {
             timestamp: elements.timestamp,
             id: elements.id,
             method: request.method,
@@ -91,7 +97,7 @@ impl Verifier {
             headers: request.headers,
             body: request.body,
         })?;
-        let (key, replay_key) = self.match_key(&elements, &message, request.now)?;
+        let (key, replay_key) = self.match_key(&found, elements.id, message, request.now)?;
         self.check_time(&elements, request.now)?;
         Ok(Verified::signed(key.clone(), elements.time, replay_key))
     }
@@ -119,46 +125,54 @@ impl Verifier {
     /// Tries every signature with every live key, all of them whatever matches.
     fn match_key(
         &self,
-        elements: &Elements<'_>,
-        message: &Message<'_>,
+        found: &Found<'_>,
+        id: &[u8],
+        message: Message<'_>,
         now: SystemTime,
     ) -> Result<(&KeyId, ReplayKey), Reason> {
         let mut matching = Match::none();
         let mut any_active = false;
-        let mut first_tag = None;
+        let mut any_spelled = false;
+        let mut by_first_key = None;
         for (index, key) in self.plan.keys().enumerate() {
             let active = key.is_active(now);
             any_active |= active;
             // The first key names the message even when its time has not come or is over.
-            let names_message = index == 0 && elements.id.is_empty();
-            let candidates = elements.found.candidates();
-            let candidates = candidates.filter(|candidate| key.answers_to(candidate.label));
+            let names_message = index == 0 && id.is_empty();
+            let sent = found
+                .candidates()
+                .filter(|sent| active && key.answers_to(sent.label));
+            let sent = sent.filter_map(|sent| self.plan.layout().decode(sent));
             match &key.lock {
                 Lock::Mac(mac) if active || names_message => {
                     let tag = mac.tag(message.pieces());
-                    if active {
-                        candidates.for_each(|sent| matching.note(index, tag.matches(&sent.tag)));
+                    for sent in sent {
+                        any_spelled = true;
+                        matching.note(index, tag.matches(&sent));
                     }
-                    first_tag = first_tag.or(names_message.then_some(tag));
+                    if names_message {
+                        by_first_key = Some(first_half(tag.bytes(Tag::ROOM)));
+                    }
                 }
                 #[cfg(feature = "ed25519")]
-                Lock::Public(public) if active => candidates.for_each(|sent| {
-                    matching.note(index, public.verifies(&sent.tag, message.pieces()));
-                }),
+                Lock::Public(public) if active => {
+                    for sent in sent {
+                        any_spelled = true;
+                        matching.note(index, public.verifies(&sent, message.pieces()));
+                    }
+                }
                 _ => {}
             }
         }
-        if !any_active {
-            return Err(Reason::NoActiveKey);
-        }
-        let key = matching
+        let matching = matching
             .found()
             .and_then(|index| self.plan.keys().nth(index));
-        let key = key.ok_or(Reason::BadSignature)?;
-        Ok((
-            &key.id,
-            replay_key(elements.id, first_tag.as_ref(), message),
-        ))
+        match matching {
+            Some(key) => Ok((&key.id, replay_key(id, by_first_key, message))),
+            None if !any_active => Err(Reason::NoActiveKey),
+            None if !any_spelled => Err(Reason::MalformedSignature),
+            None => Err(Reason::BadSignature),
+        }
     }
 
     fn check_time(&self, elements: &Elements<'_>, now: SystemTime) -> Result<(), Rejection> {
@@ -198,11 +212,10 @@ impl fmt::Debug for Verifier {
 }
 
 /// The message's name among repeats: its signed id, else the first key's MAC, else its hash.
-fn replay_key(id: &[u8], first_tag: Option<&Tag>, message: &Message<'_>) -> ReplayKey {
-    let named = match first_tag {
-        _ if !id.is_empty() => first_half(&sha256([id])),
-        Some(tag) => first_half(tag.bytes(Tag::ROOM)),
-        None => first_half(&sha256(message.pieces())),
-    };
-    ReplayKey::from_bytes(named)
+fn replay_key(id: &[u8], by_first_key: Option<[u8; 16]>, message: Message<'_>) -> ReplayKey {
+    ReplayKey::from_bytes(match by_first_key {
+        Some(mac) => mac,
+        None if id.is_empty() => first_half(&sha256(message.pieces())),
+        None => first_half(&sha256([id])),
+    })
 }

@@ -33,11 +33,15 @@ fn read(layout: &Layout, lines: &[&str]) -> Result<(Option<String>, usize), Reas
     for line in lines {
         headers.append(&name, HeaderValue::from_bytes(line.as_bytes()).unwrap());
     }
-    let found = layout.read(&headers, &name)?;
+    let mut found = Found::default();
+    layout.read(&headers, &name, &mut found)?;
+    layout.check(&found)?;
+    let signatures = found.candidates().filter_map(|sent| layout.decode(sent));
+    let signatures = signatures.count();
     let timestamp = found
         .timestamp
         .map(|text| String::from_utf8(text.to_vec()).unwrap());
-    Ok((timestamp, found.candidates().count()))
+    Ok((timestamp, signatures))
 }
 
 fn one_line(layout: &Layout, line: &str) -> Result<(Option<String>, usize), Reason> {
@@ -223,10 +227,7 @@ fn a_header_of_more_than_four_kilobytes_is_not_looked_at() {
 
 #[test]
 fn what_is_written_is_read() {
-    let candidate = Candidate {
-        label: 0,
-        tag: Tag::of(&[0xA5; 32]),
-    };
+    let tag = (0, Tag::of(&[0xA5; 32]));
     let forms = [
         (Grammar::Bare, "", 1),
         (Grammar::Prefix("v0=".into()), "", 1),
@@ -244,7 +245,7 @@ fn what_is_written_is_read() {
         let inside = !matches!(timestamp, TimestampAt::Elsewhere);
         let layout = layout(grammar, timestamp, label);
 
-        let lines = layout.write(Some("17"), &[candidate, candidate]);
+        let lines = layout.write(Some("17"), &[tag, tag]);
 
         let lines: Vec<_> = lines.iter().map(String::as_str).collect();
         let timestamp = inside.then(|| "17".to_owned());

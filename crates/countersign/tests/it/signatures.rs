@@ -247,6 +247,8 @@ fn the_head_alone_shows_what_is_missing_or_malformed() {
     sent.headers = HeaderMap::new();
     assert_eq!(head(&sent), Some(Reason::MissingHeader));
     sent.set(NAME, "t=01,sha256=00");
+    assert_eq!(head(&sent), Some(Reason::MalformedTimestamp));
+    sent.set(NAME, "t=17,sha256=00");
     assert_eq!(head(&sent), Some(Reason::MalformedSignature));
     let mut sent = genuine;
     sent.method = http::Method::OPTIONS;

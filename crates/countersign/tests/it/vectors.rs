@@ -64,7 +64,7 @@ fn run(vectors: &str, scheme: impl Fn(&str) -> Scheme) -> Vec<String> {
             let name = vector["name"].as_str().unwrap();
             let told = format!("{provider}/{name}: {outcome:?}");
             if vector["normative"] == false {
-                println!("not normative: {told}");
+                eprintln!("not normative: {told}");
             } else {
                 failures.push(told);
             }
@@ -87,7 +87,6 @@ fn verdict(vector: &Value, scheme: Scheme) -> Option<Result<Verified, Rejection>
         .map(Window::symmetric);
     let verifier = match Verifier::new(&scheme, &keys(vector)) {
         Err(SchemeError::Key(error)) if *error.problem() == KeyProblem::NotBuilt("ed25519") => {
-            assert!(cfg!(not(feature = "ed25519")));
             return None;
         }
         verifier => verifier.unwrap().with_window(window).unwrap(),
