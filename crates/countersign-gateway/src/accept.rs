@@ -82,7 +82,10 @@ impl Accept {
 
     fn event(&self, request: Request<VerifiedBody>) -> NewEvent {
         let (parts, body) = request.into_parts();
-        let key = body.verdict().verified().and_then(countersign::Verified::key);
+        let key = body
+            .verdict()
+            .verified()
+            .and_then(countersign::Verified::key);
         let replay = match self.flow.replay.policy {
             ReplayPolicy::Off => None,
             ReplayPolicy::Acknowledge | ReplayPolicy::Refuse => body.replay_key(),

@@ -10,9 +10,11 @@ mod health;
 mod redact;
 mod token;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -20,9 +22,11 @@ use axum::routing::{MethodRouter, get};
 use countersign_queue::Queue;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
-use tokio::net::TcpListener;
+use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
+use crate::ingress::listener::Answer;
 use crate::live::Current;
 use error::Problem;
 
@@ -38,7 +42,7 @@ pub(crate) struct State {
 }
 
 /// Every route of the admin listener.
-pub(crate) fn router(state: State) -> Router {
+fn router(state: State) -> Router {
     let mut router = Router::new();
     for (path, route) in routes() {
         router = router.route(path, route);
@@ -52,11 +56,23 @@ pub(crate) fn router(state: State) -> Router {
         .with_state(Arc::new(state))
 }
 
-/// Serves the admin listener until `stop`.
-pub(crate) async fn serve(listener: TcpListener, state: State, stop: CancellationToken) {
-    let served = axum::serve(listener, router(state)).with_graceful_shutdown(stop.cancelled_owned());
-    if let Err(error) = served.await {
-        tracing::error!(%error, "the admin listener ended");
+/// The admin listener's answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk(Router);
+
+impl Desk {
+    /// Answers about `state`.
+    pub(crate) fn new(state: State) -> Self {
+        Self(router(state))
+    }
+}
+
+impl Answer for Desk {
+    type Body = Body;
+
+    async fn answer(&self, request: hyper::Request<Incoming>, _: SocketAddr) -> Response {
+        let Ok(response) = self.0.clone().oneshot(request).await;
+        response
     }
 }
 

@@ -13,13 +13,13 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin;
+use crate::admin::{self, Desk};
 use crate::config::{self, Config};
 use crate::deliver::{Client, ClientError};
 use crate::dispatch::Dispatcher;
-use crate::ingress::endpoint::Backends;
-use crate::ingress::listener::{self, Limits};
 use crate::ingress::Ingress;
+use crate::ingress::endpoint::Backends;
+use crate::ingress::listener::{self, Answer, Limits};
 use crate::live::{Current, Live};
 use crate::tasks::Tasks;
 
@@ -87,16 +87,15 @@ impl App {
 
         self.log_start(&live.config);
         self.spawn_dispatch(&dispatch);
-        let state = admin::State {
+        let desk = Desk::new(admin::State {
             current: Arc::clone(&self.current),
             queue: self.queue.clone(),
             stopping: ingress.stopping(),
-        };
-        admin.spawn(|stop| admin::serve(self.admin, state, stop));
-        let limits = Limits::new(&live.config.ingress);
+        });
         let door = Ingress::new(self.current, live.config.ingress.body_timeout);
-        let connections = ingress.clone();
-        ingress.spawn(|stop| listener::serve(self.ingress, door, limits, connections, stop));
+        let limits = Limits::senders(&live.config.ingress);
+        open(&admin, self.admin, desk, Limits::operators());
+        open(&ingress, self.ingress, door, limits);
         drop(live);
 
         let failure = tokio::select! {
@@ -104,7 +103,10 @@ impl App {
             failure = self.queue.failed() => Some(failure),
         };
         if let Some(failure) = &failure {
-            tracing::error!(error = failure as &dyn Error, "nothing more is acknowledged");
+            tracing::error!(
+                error = failure as &dyn Error,
+                "nothing more is acknowledged"
+            );
         }
         let deadline = Instant::now() + grace;
         end("ingress", ingress, deadline).await;
@@ -144,6 +146,12 @@ impl App {
         );
         tasks.spawn(|stop| dispatcher.run(stop));
     }
+}
+
+/// Answers on `listener` in tasks of `tasks`.
+fn open(tasks: &Tasks, listener: TcpListener, answer: impl Answer + Sync, limits: Limits) {
+    let connections = tasks.clone();
+    tasks.spawn(move |stop| listener::serve(listener, answer, limits, connections, stop));
 }
 
 /// Drains one group and logs how it went.

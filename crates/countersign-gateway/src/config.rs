@@ -81,10 +81,8 @@ pub struct Ingress {
     pub body_timeout: Duration,
     /// How long requests in flight are waited for when the gateway stops.
     pub grace: Duration,
-    /// How long a request's head may take to arrive.
+    /// How long a request's head may take to arrive, and a connection may wait for its next request.
     pub header_timeout: Duration,
-    /// How long a connection may wait for its next request.
-    pub idle_timeout: Duration,
     /// Where to listen; port 0 takes any free one.
     pub listen: SocketAddr,
     /// How many connections are served at once.
@@ -100,6 +98,8 @@ pub struct Ingress {
 /// The listener for operators.
 #[derive(Clone, Debug)]
 pub struct Admin {
+    /// Names it answers to, beside its addresses and `localhost`.
+    pub hosts: Vec<String>,
     /// Where to listen; port 0 takes any free one.
     pub listen: SocketAddr,
     /// Who may ask, and about which organization.

@@ -21,10 +21,14 @@ mod request;
 
 /// The inner service of a flow with `forward`: passes on, then passes back.
 #[derive(Clone, Debug)]
-pub(crate) struct Forward {
+pub(crate) struct Forward(Arc<Passage>);
+
+/// What every request of the flow needs.
+#[derive(Debug)]
+struct Passage {
     client: Client,
     flow: Arc<Flow>,
-    trusted_proxies: Arc<[IpNet]>,
+    trusted_proxies: Vec<IpNet>,
     upstream: Upstream,
 }
 
@@ -37,18 +41,20 @@ impl Forward {
     pub(crate) fn new(
         flow: Arc<Flow>,
         upstream: Upstream,
-        trusted_proxies: Arc<[IpNet]>,
+        trusted_proxies: Vec<IpNet>,
         client: Client,
     ) -> Self {
-        Self {
+        Self(Arc::new(Passage {
             client,
             flow,
             trusted_proxies,
             upstream,
-        }
+        }))
     }
+}
 
-    async fn pass(self, request: Request<VerifiedBody>) -> Response<Answer> {
+impl Passage {
+    async fn pass(&self, request: Request<VerifiedBody>) -> Response<Answer> {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
         let hop = request::Hop {
             flow: &self.flow,
@@ -107,7 +113,7 @@ impl Service<Request<VerifiedBody>> for Forward {
     }
 
     fn call(&mut self, request: Request<VerifiedBody>) -> Self::Future {
-        let forward = self.clone();
-        Box::pin(async move { Ok(forward.pass(request).await) })
+        let passage = Arc::clone(&self.0);
+        Box::pin(async move { Ok(passage.pass(request).await) })
     }
 }

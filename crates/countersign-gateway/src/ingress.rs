@@ -9,6 +9,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use self::endpoint::Endpoint;
+use self::listener::Answer;
 use self::reply::Body;
 use self::timed::Timed;
 use crate::forward::Peer;
@@ -36,12 +37,16 @@ impl Ingress {
         }
     }
 
+    fn endpoint(&self, path: &str) -> Option<Arc<Endpoint>> {
+        self.current.load().routes.find(path).map(Arc::clone)
+    }
+}
+
+impl Answer for Ingress {
+    type Body = Body;
+
     /// The path of a webhook up to its acknowledgement.
-    pub(crate) async fn answer(
-        &self,
-        mut request: Request<Incoming>,
-        peer: SocketAddr,
-    ) -> Response<Body> {
+    async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let Some(endpoint) = self.endpoint(request.uri().path()) else {
             tracing::info!(client.address = %peer, "refused: no such flow");
             return reply::no_such_flow();
@@ -60,9 +65,5 @@ impl Ingress {
             );
         }
         response
-    }
-
-    fn endpoint(&self, path: &str) -> Option<Arc<Endpoint>> {
-        self.current.load().routes.find(path).map(Arc::clone)
     }
 }

@@ -54,7 +54,7 @@ fn a_head_that_does_not_come_is_hung_up_on() {
 #[test]
 fn a_connection_that_waits_too_long_for_its_next_request_is_closed() {
     let gateway = Setup::new()
-        .ingress("idle_timeout = \"300ms\"")
+        .ingress("header_timeout = \"300ms\"")
         .flow("orders", "")
         .start();
     let mut stream = connect(gateway.ingress);

@@ -32,7 +32,7 @@ impl Problem {
     pub(crate) fn misdirected() -> Self {
         Self::new(
             StatusCode::MISDIRECTED_REQUEST,
-            "this listener answers to its IP addresses and to localhost only",
+            "this listener answers to its IP addresses, to localhost and to `admin.hosts`",
         )
     }
 

@@ -28,7 +28,7 @@ impl FromRequestParts<Arc<State>> for Operator {
     async fn from_request_parts(parts: &mut Parts, state: &Arc<State>) -> Result<Self, Problem> {
         let live = state.current.load();
         let admin = &live.config.admin;
-        if !is_ours(&parts.uri, &parts.headers, &[]) {
+        if !is_ours(&parts.uri, &parts.headers, &admin.hosts) {
             return Err(Problem::misdirected());
         }
         let found = bearer(&parts.headers).and_then(|token| find(&admin.tokens, token));

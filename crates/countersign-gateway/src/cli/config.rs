@@ -76,10 +76,21 @@ fn check(check: &Check, out: &mut Out, surroundings: Surroundings) -> anyhow::Re
     }
     for flow in &config.flows {
         let path = flow.place(&config.ingress.prefix);
-        writeln!(out, "{}  {path}  {}  {}", flow.id, flow.policy.auth().mode(), purpose(flow))?;
+        writeln!(
+            out,
+            "{}  {path}  {}  {}",
+            flow.id,
+            flow.policy.auth().mode(),
+            purpose(flow)
+        )?;
     }
     let good = out.good("is in order").to_string();
-    writeln!(out, "{} {good}: {}", check.file.display(), count(config.flows.len(), "flow"))?;
+    writeln!(
+        out,
+        "{} {good}: {}",
+        check.file.display(),
+        count(config.flows.len(), "flow")
+    )?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -88,7 +99,14 @@ fn report(file: &Path, checked: &Result<Config, ConfigError>) -> Value {
     let (flows, problems): (Vec<Value>, &[Problem]) = match checked {
         Ok(config) => {
             let prefix = &config.ingress.prefix;
-            (config.flows.iter().map(|flow| summary(flow, prefix)).collect(), &config.warnings)
+            (
+                config
+                    .flows
+                    .iter()
+                    .map(|flow| summary(flow, prefix))
+                    .collect(),
+                &config.warnings,
+            )
         }
         Err(error) => (Vec::new(), error.problems()),
     };
@@ -102,7 +120,10 @@ fn report(file: &Path, checked: &Result<Config, ConfigError>) -> Value {
 
 fn summary(flow: &Flow, prefix: &str) -> Value {
     let (steps, forward) = match &flow.then {
-        Then::Queue { steps } => (steps.iter().map(|step| step.name.to_string()).collect(), None),
+        Then::Queue { steps } => (
+            steps.iter().map(|step| step.name.to_string()).collect(),
+            None,
+        ),
         Then::Forward(upstream) => (Vec::new(), upstream.base.host()),
     };
     json!({
@@ -131,7 +152,9 @@ fn entry(problem: &Problem) -> Value {
 fn purpose(flow: &Flow) -> String {
     match &flow.then {
         Then::Queue { steps } => format!("stores, {}", count(steps.len(), "step")),
-        Then::Forward(upstream) => format!("forwards to {}", upstream.base.host().unwrap_or_default()),
+        Then::Forward(upstream) => {
+            format!("forwards to {}", upstream.base.host().unwrap_or_default())
+        }
     }
 }
 
@@ -178,7 +201,10 @@ forward = \"http://127.0.0.1:3000/app\"
 
     fn run(file: &str, json: bool) -> (String, anyhow::Result<ExitCode>) {
         let printed = Printed::default();
-        let check = Check { file: file.into(), json };
+        let check = Check {
+            file: file.into(),
+            json,
+        };
         let ended = super::check(&check, &mut printed.out(), GIVEN);
         (printed.text(), ended)
     }
@@ -187,7 +213,13 @@ forward = \"http://127.0.0.1:3000/app\"
     fn the_reference_is_printed_as_it_is() {
         let printed = Printed::default();
 
-        answer(&Args { command: Command::Default }, &mut printed.out()).unwrap();
+        answer(
+            &Args {
+                command: Command::Default,
+            },
+            &mut printed.out(),
+        )
+        .unwrap();
 
         assert_eq!(printed.text(), Config::REFERENCE);
     }
@@ -197,8 +229,14 @@ forward = \"http://127.0.0.1:3000/app\"
         let (text, ended) = run("good.toml", false);
 
         ended.unwrap();
-        assert!(text.contains("orders  /hooks/orders  signature  stores, 1 step\n"), "{text}");
-        assert!(text.contains("open  /open  none  forwards to 127.0.0.1\n"), "{text}");
+        assert!(
+            text.contains("orders  /hooks/orders  signature  stores, 1 step\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("open  /open  none  forwards to 127.0.0.1\n"),
+            "{text}"
+        );
         assert!(text.contains("lets anybody in"), "{text}");
         assert!(text.ends_with("good.toml is in order: 2 flows\n"), "{text}");
     }
@@ -224,13 +262,19 @@ forward = \"http://127.0.0.1:3000/app\"
         assert_eq!(good["flows"][0]["path"], "/hooks/orders");
         assert_eq!(good["problems"][0]["severity"], "warning");
         assert_eq!(good["problems"][0]["line"], 8);
-        assert_eq!(format!("{:?}", good_ended.unwrap()), format!("{:?}", ExitCode::SUCCESS));
+        assert_eq!(
+            format!("{:?}", good_ended.unwrap()),
+            format!("{:?}", ExitCode::SUCCESS)
+        );
 
         let bad: Value = serde_json::from_str(&bad).unwrap();
         assert_eq!(bad["ok"], false);
         assert_eq!(bad["problems"][0]["flow"], "orders");
         assert_eq!(bad["problems"][0]["line"], 2);
-        assert_eq!(format!("{:?}", bad_ended.unwrap()), format!("{:?}", ExitCode::from(2)));
+        assert_eq!(
+            format!("{:?}", bad_ended.unwrap()),
+            format!("{:?}", ExitCode::from(2))
+        );
 
         let missing: Value = serde_json::from_str(&missing).unwrap();
         assert_eq!(missing["problems"][0]["line"], Value::Null);

@@ -45,7 +45,6 @@ pub(super) struct IngressFile {
     pub(super) body_timeout: Option<Spanned<Value>>,
     pub(super) grace: Option<Spanned<Value>>,
     pub(super) header_timeout: Option<Spanned<Value>>,
-    pub(super) idle_timeout: Option<Spanned<Value>>,
     pub(super) listen: Option<Text>,
     pub(super) max_connections: Option<Spanned<i64>>,
     pub(super) prefix: Option<Text>,
@@ -57,6 +56,8 @@ pub(super) struct IngressFile {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AdminFile {
+    #[serde(default)]
+    pub(super) hosts: Vec<Text>,
     pub(super) listen: Option<Text>,
     #[serde(default)]
     pub(super) tokens: Vec<Spanned<TokenFile>>,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use countersign::Secret;
+use http::uri::Authority;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
@@ -30,9 +31,6 @@ impl Checker<'_> {
             header_timeout: self
                 .duration("header_timeout", file.header_timeout.as_ref())
                 .unwrap_or(seconds(10)),
-            idle_timeout: self
-                .duration("idle_timeout", file.idle_timeout.as_ref())
-                .unwrap_or(seconds(60)),
             listen: self.listen(file.listen.as_ref()).unwrap_or(DEFAULT_INGRESS),
             max_connections: self
                 .number(
@@ -94,7 +92,13 @@ impl Checker<'_> {
             }
             tokens.push(checked);
         }
-        Admin { listen, tokens }
+        let hosts = file.hosts.iter();
+        let hosts = hosts.filter_map(|name| self.text("hosts", Some(name), host_name));
+        Admin {
+            hosts: hosts.collect(),
+            listen,
+            tokens,
+        }
     }
 
     pub(super) fn store(&mut self, file: &StoreFile, queue: &QueueFile) -> Store {
@@ -216,6 +220,17 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() != 0
         && one.port() == other.port()
         && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+}
+
+/// Reads a host name without a port.
+fn host_name(text: &str) -> Result<String, Fault> {
+    match text.parse::<Authority>() {
+        Ok(name) if name.as_str() == name.host() && !text.starts_with('[') => Ok(text.to_owned()),
+        _ => Err(Fault::new(
+            "has something that is no host name",
+            "write names only, without a scheme or a port: `hosts = [\"gateway.internal\"]`",
+        )),
+    }
 }
 
 fn sqlite(url: &str) -> Result<PathBuf, Fault> {

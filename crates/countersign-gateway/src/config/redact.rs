@@ -41,8 +41,8 @@ pub(super) const HARMLESS: [&str; 54] = [
     "grace",
     "header",
     "header_timeout",
+    "hosts",
     "id",
-    "idle_timeout",
     "listen",
     "max_connections",
     "max_retries",
@@ -208,6 +208,8 @@ impl<'t> Reader<'t> {
             '{' => self.list('}', |reader| reader.pair(table.under(key), depth + 1)),
             quote => {
                 let start = self.at;
+                // A word without quotes is no value: perhaps one that lost its key.
+                let quoted = matches!(quote, '"' | '\'');
                 let value = match quote {
                     '"' | '\'' => self.string()?,
                     _ => self.bare(|c| {
@@ -222,7 +224,9 @@ impl<'t> Reader<'t> {
                     self.at = start;
                     return None;
                 }
-                if table.shows(key) {
+                let word = self.text.get(value.clone()).unwrap_or_default();
+                let is_value = quoted || !word.starts_with(char::is_alphabetic);
+                if table.shows(key) && (is_value || matches!(word, "true" | "false")) {
                     self.hide(secret_part(key, self.text, value));
                 } else {
                     self.hide(value);

@@ -58,7 +58,7 @@ impl<'a> StepRequest<'a> {
         random: [u8; 24],
     ) -> Result<Request<Bytes>, Unsendable> {
         let hops = hops(self.headers)?;
-        let credentials = Credentials::new(self.flow.policy.auth(), self.method, self.headers);
+        let credentials = Credentials::new(self.flow.policy.auth());
         let target = credentials.strip(self.target);
         let mut request = Request::new(self.body.clone());
         *request.method_mut() = self.method.clone();

@@ -88,18 +88,27 @@ impl Hop<'_> {
                 onward.insert(HeaderName::from_static(name), value);
             }
         };
-        set("countersign-flow", HeaderValue::from_str(self.flow.id.as_str()));
+        set(
+            "countersign-flow",
+            HeaderValue::from_str(self.flow.id.as_str()),
+        );
         match verdict {
             Verdict::Verified(verified) => {
                 if let Some(key) = verified.key() {
                     set("countersign-key", HeaderValue::from_str(key.as_str()));
                 }
                 if let Ok(now) = Timestamp::try_from(SystemTime::now()) {
-                    set("countersign-verified-at", HeaderValue::try_from(now.to_string()));
+                    set(
+                        "countersign-verified-at",
+                        HeaderValue::try_from(now.to_string()),
+                    );
                 }
             }
             Verdict::Observed(reason) => {
-                set("countersign-observed", HeaderValue::from_str(reason.as_str()));
+                set(
+                    "countersign-observed",
+                    HeaderValue::from_str(reason.as_str()),
+                );
             }
         }
     }

@@ -49,7 +49,7 @@ impl Endpoint {
                 let forward = Forward::new(
                     Arc::clone(flow),
                     upstream.clone(),
-                    ingress.trusted_proxies.as_slice().into(),
+                    ingress.trusted_proxies.clone(),
                     backends.client.clone(),
                 );
                 Door::Forward(layer.replay(backends.guard.clone()).layer(forward))

@@ -1,13 +1,18 @@
 //! From a listening socket to requests: accept, connection cap, HTTP/1.1, graceful close.
+//!
+//! Both listeners run on it: the one for senders and the one for operators.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,18 +21,29 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::Ingress;
-use super::reply::Body;
 use crate::config;
 use crate::tasks::Tasks;
 
-/// Serves `ingress` on `listener` until the tasks are asked to stop.
+/// Something that answers requests, one clone of it a connection.
+pub(crate) trait Answer: Clone + Send + 'static {
+    /// The body of its answers.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
+
+    /// Answers one request.
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+}
+
+/// Serves `answer` on `listener` until `stop`, each connection a task of `tasks`.
 ///
 /// At the cap the next connection waits in the kernel's backlog. Each connection is a task
 /// of its own; on the signal to stop it finishes the request it is answering and closes.
 pub(crate) async fn serve(
     listener: TcpListener,
-    ingress: Ingress,
+    answer: impl Answer + Sync,
     limits: Limits,
     tasks: Tasks,
     stop: CancellationToken,
@@ -42,10 +58,10 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, peer, permit)) => {
-                let ingress = ingress.clone();
+                let answer = answer.clone();
                 let http = limits.http();
-                tasks.spawn(|stop| async move {
-                    converse(stream, peer, ingress, http, stop).await;
+                tasks.spawn(move |stop| async move {
+                    converse(stream, peer, answer, http, stop).await;
                     drop(permit);
                 });
             }
@@ -75,13 +91,13 @@ async fn next(
 async fn converse(
     stream: TcpStream,
     peer: SocketAddr,
-    ingress: Ingress,
+    answer: impl Answer,
     http: http1::Builder,
     stop: CancellationToken,
 ) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let ingress = ingress.clone();
-        async move { Ok::<Response<Body>, Infallible>(ingress.answer(request, peer).await) }
+        let answer = answer.clone();
+        async move { Ok::<_, Infallible>(answer.answer(request, peer).await) }
     });
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
@@ -113,11 +129,19 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// The limits that the configuration asks for.
-    pub(crate) fn new(config: &config::Ingress) -> Self {
+    /// For senders, as the configuration asks.
+    pub(crate) fn senders(config: &config::Ingress) -> Self {
         Self {
             connections: config.max_connections,
             header_timeout: config.header_timeout,
+        }
+    }
+
+    /// For operators and probes.
+    pub(crate) fn operators() -> Self {
+        Self {
+            connections: 256,
+            header_timeout: Duration::from_secs(10),
         }
     }
 

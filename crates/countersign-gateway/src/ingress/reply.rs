@@ -26,7 +26,10 @@ pub(crate) fn accepted(feedback: &Feedback, id: EventId, duplicate: bool) -> Res
     let id = id.to_string();
     let (content_type, body) = match &feedback.body {
         Some(body) => (feedback.content_type.clone(), body.clone()),
-        None => (Some(HeaderValue::from_static("application/json")), receipt(&id, duplicate)),
+        None => (
+            Some(HeaderValue::from_static("application/json")),
+            receipt(&id, duplicate),
+        ),
     };
     let mut reply = plain(feedback.status, content_type, body);
     if let Ok(id) = HeaderValue::try_from(id) {

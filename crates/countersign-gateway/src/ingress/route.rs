@@ -52,7 +52,8 @@ impl<T> Routes<T> {
         if let Some(exact) = self.exact.get(path) {
             return Some(exact);
         }
-        self.deepest(path).or_else(|| self.by_id.get(self.id(path)?))
+        self.deepest(path)
+            .or_else(|| self.by_id.get(self.id(path)?))
     }
 
     fn deepest(&self, path: &str) -> Option<&T> {

@@ -52,7 +52,9 @@ where
             .deadline
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(this.limit)));
         match deadline.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::TimedOut).into()))),
+            Poll::Ready(()) => {
+                Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())))
+            }
             Poll::Pending => Poll::Pending,
         }
     }

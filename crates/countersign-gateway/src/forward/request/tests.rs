@@ -15,9 +15,13 @@ fn the_target_follows_the_upstreams_own_path() {
         ("http://up:3000/", "/a", "http://up:3000/a"),
         ("https://up/in/", "/a//b?c", "https://up/in/a//b?c"),
         ("http://up/in", "/", "http://up/in/"),
-        ("http://[::1]:3000", "/%2e%2e/a", "http://[::1]:3000/%2e%2e/a"),
+        (
+            "http://[::1]:3000",
+            "/%2e%2e/a",
+            "http://[::1]:3000/%2e%2e/a",
+        ),
     ] {
-        let onward = pass(upstream, request(target, &[]), None, false, &OBSERVED);
+        let onward = pass(upstream, &request(target, &[]), None, false, &OBSERVED);
 
         assert_eq!(onward.uri().to_string(), joined);
     }
@@ -39,7 +43,7 @@ fn a_senders_word_about_itself_is_replaced_by_ours() {
         ],
     );
 
-    let onward = pass("http://up", spoofed, Some("192.0.2.7"), false, &OBSERVED);
+    let onward = pass("http://up", &spoofed, Some("192.0.2.7"), false, &OBSERVED);
 
     assert_eq!(
         lines(&onward),
@@ -65,7 +69,13 @@ fn a_proxy_of_ours_is_believed_and_the_chain_grows() {
         ],
     );
 
-    let onward = pass("http://up", proxied, Some("::ffff:10.0.0.2"), true, &OBSERVED);
+    let onward = pass(
+        "http://up",
+        &proxied,
+        Some("::ffff:10.0.0.2"),
+        true,
+        &OBSERVED,
+    );
 
     assert_eq!(
         lines(&onward)[2..],
@@ -79,9 +89,12 @@ fn a_proxy_of_ours_is_believed_and_the_chain_grows() {
 
 #[test]
 fn connection_cannot_strip_what_we_add() {
-    let sly = request("/", &[("connection", "countersign-flow, x-forwarded-for, x-own")]);
+    let sly = request(
+        "/",
+        &[("connection", "countersign-flow, x-forwarded-for, x-own")],
+    );
 
-    let onward = pass("http://up", sly, Some("192.0.2.7"), false, &OBSERVED);
+    let onward = pass("http://up", &sly, Some("192.0.2.7"), false, &OBSERVED);
 
     assert!(onward.headers().contains_key("countersign-flow"));
     assert!(onward.headers().contains_key("x-forwarded-for"));
@@ -90,7 +103,7 @@ fn connection_cannot_strip_what_we_add() {
 
 fn pass(
     upstream: &str,
-    inbound: Parts,
+    inbound: &Parts,
     peer: Option<&str>,
     peer_is_proxy: bool,
     verdict: &Verdict,
@@ -102,7 +115,7 @@ fn pass(
         peer_is_proxy,
         upstream: &upstream.parse().unwrap(),
     };
-    hop.onward(&inbound, verdict).unwrap()
+    hop.onward(inbound, verdict).unwrap()
 }
 
 fn request(target: &str, headers: &[(&str, &str)]) -> Parts {
