@@ -1,4 +1,5 @@
 //! An event's way through the queue.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "shared/support.rs"]
 mod support;

@@ -1,4 +1,5 @@
 //! The seven promises of the crate's front page, one test for each, by its name.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "shared/support.rs"]
 mod support;

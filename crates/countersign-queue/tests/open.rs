@@ -1,4 +1,5 @@
 //! Files that a queue must not be opened on, or not destroy.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "shared/support.rs"]
 mod support;

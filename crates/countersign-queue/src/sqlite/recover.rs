@@ -155,8 +155,11 @@ fn read_lanes(connection: &Connection, window: usize) -> Result<(Names, Schedule
 /// The clock may have been ahead when these were stored: nothing waits longer than it could have been told to.
 fn clamp_due_times(connection: &Connection, schedule: &Schedule, now: u64) -> Result<()> {
     let latest = (now + LONGEST_WAIT) as i64;
-    let mut clamp = connection
-        .prepare("UPDATE deliveries SET due = ?1 WHERE state = 1 AND lane = ?2 AND due > ?1")?;
+    // Anything sorts after a number that is not one: what is damaged is due at once.
+    let mut clamp = connection.prepare(
+        "UPDATE deliveries SET due = CASE typeof(due) WHEN 'integer' THEN ?1 ELSE 0 END
+         WHERE state = 1 AND lane = ?2 AND due > ?1",
+    )?;
     for lane in schedule
         .lanes()
         .iter()

@@ -1,6 +1,5 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test uses its part")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -65,6 +64,10 @@ impl Hands {
 
     pub(crate) fn turn(&self, by: Duration) {
         self.0.fetch_add(by.as_millis() as u64, Ordering::SeqCst);
+    }
+
+    pub(crate) fn turn_back(&self, by: Duration) {
+        self.0.fetch_sub(by.as_millis() as u64, Ordering::SeqCst);
     }
 
     pub(crate) fn now(&self) -> SystemTime {

@@ -1,0 +1,216 @@
+//! Whose turn it is, and when the dispatcher is woken.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "shared/support.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use countersign_queue::{Claim, Limits, Next};
+use support::{Bench, Hands, again, attempt, body, claim_all, event, event_in};
+
+#[tokio::test]
+async fn steps_take_turns_however_much_one_of_them_owes() {
+    let bench = Bench::new();
+    for n in 0..50 {
+        bench
+            .queue
+            .append(event_in("busy", &n.to_string(), &["one"]))
+            .await
+            .unwrap();
+    }
+    bench
+        .queue
+        .append(event_in("quiet", "0", &["one"]))
+        .await
+        .unwrap();
+    bench
+        .queue
+        .append(event_in("calm", "0", &["one"]))
+        .await
+        .unwrap();
+
+    let claims = bench.queue.claim(Limits::new(6, 100)).await.unwrap();
+
+    assert_eq!(
+        per_flow(&claims),
+        BTreeMap::from([("busy", 4), ("calm", 1), ("quiet", 1)])
+    );
+}
+
+#[tokio::test]
+async fn a_dead_receiver_slows_no_other() {
+    let hands = Hands::new();
+    let mut options = hands.options();
+    options.window = 4;
+    let bench = Bench::with(options);
+    // Hundreds of deliveries to one receiver have failed, and are due again.
+    for n in 0..300 {
+        bench
+            .queue
+            .append(event_in("dead", &n.to_string(), &["one"]))
+            .await
+            .unwrap();
+    }
+    let refused: Vec<_> = claim_all(&bench.queue)
+        .await
+        .into_iter()
+        .map(|claim| {
+            bench
+                .queue
+                .settle(claim, attempt("refused"), again(Duration::from_secs(1)))
+        })
+        .collect();
+    for settled in refused {
+        settled.await.unwrap();
+    }
+    hands.turn(Duration::from_secs(5));
+    let stuck = bench.queue.claim(Limits::new(100, 8)).await.unwrap();
+    assert_eq!(stuck.len(), 8);
+
+    for n in 0..20 {
+        bench
+            .queue
+            .append(event_in("alive", &n.to_string(), &["one"]))
+            .await
+            .unwrap();
+        let claims = bench.queue.claim(Limits::new(100, 8)).await.unwrap();
+        assert_eq!(per_flow(&claims), BTreeMap::from([("alive", 1)]));
+        for claim in claims {
+            bench
+                .queue
+                .settle(claim, attempt("delivered"), Next::Done)
+                .await
+                .unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_step_is_claimed_in_order_of_arrival_past_its_window() {
+    let mut options = countersign_queue::Options::default();
+    options.window = 3;
+    let bench = Bench::with(options);
+    for n in 0..40 {
+        bench
+            .queue
+            .append(event(&n.to_string(), &["one"]))
+            .await
+            .unwrap();
+    }
+
+    let claims = claim_all(&bench.queue).await;
+
+    let expected: Vec<_> = (0..40).map(|n| n.to_string()).collect();
+    assert_eq!(claims.iter().map(body).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_dispatcher_that_looks_and_then_waits_misses_nothing() {
+    let bench = Bench::new();
+    assert!(claim_all(&bench.queue).await.is_empty());
+    bench.queue.append(event("hello", &["one"])).await.unwrap();
+
+    // The event came between the look and the wait.
+    bench.queue.due().await;
+
+    let claim = claim_all(&bench.queue).await.pop().unwrap();
+    bench
+        .queue
+        .settle(claim, attempt("refused"), again(Duration::from_secs(9)))
+        .await
+        .unwrap();
+    bench.queue.due().await;
+    assert!(
+        bench
+            .queue
+            .next_due()
+            .is_some_and(|wait| wait <= Duration::from_secs(9))
+    );
+}
+
+#[tokio::test]
+async fn a_claim_that_is_given_back_counts_nothing_and_one_that_is_lost_counts() {
+    let hands = Hands::new();
+    let bench = Bench::with(hands.options());
+    let id = bench
+        .queue
+        .append(event("hello", &["one"]))
+        .await
+        .unwrap()
+        .id;
+
+    let claim = claim_all(&bench.queue).await.pop().unwrap();
+    bench.queue.release(claim).await.unwrap();
+    let claim = claim_all(&bench.queue).await.pop().unwrap();
+    assert_eq!(claim.attempt, 1);
+    drop(claim);
+
+    assert!(claim_all(&bench.queue).await.is_empty());
+    hands.turn(Duration::from_secs(10));
+    assert_eq!(claim_all(&bench.queue).await[0].attempt, 2);
+    assert_eq!(
+        &*bench.queue.attempts(id).await.unwrap()[0].outcome,
+        "abandoned"
+    );
+}
+
+#[tokio::test]
+async fn a_claim_that_nobody_waited_for_counts_nothing() {
+    let bench = Bench::new();
+    bench.queue.append(event("hello", &["one"])).await.unwrap();
+
+    // Asked for, and let go of before the answer.
+    let asked = bench.queue.claim(Limits::new(10, 10));
+    tokio::select! { biased; _ = asked => panic!("answered at once"), () = std::future::ready(()) => {} }
+
+    let claims = loop {
+        match claim_all(&bench.queue).await {
+            none if none.is_empty() => bench.queue.due().await,
+            some => break some,
+        }
+    };
+    assert_eq!(claims[0].attempt, 1);
+}
+
+#[tokio::test]
+async fn an_append_goes_on_when_its_caller_goes_away() {
+    let bench = Bench::new();
+    let asked = bench.queue.append(event("hello", &["one"]));
+    tokio::select! { biased; _ = asked => panic!("answered at once"), () = std::future::ready(()) => {} }
+
+    bench.queue.due().await;
+    while bench.queue.stats().await.unwrap().appended == 0 {}
+    assert_eq!(claim_all(&bench.queue).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_due_time_far_ahead_comes_within_a_month_of_opening() {
+    let hands = Hands::new();
+    let year = Duration::from_secs(365 * 86_400);
+    let bench = Bench::with(hands.options());
+    bench.queue.append(event("hello", &["one"])).await.unwrap();
+    let claim = claim_all(&bench.queue).await.pop().unwrap();
+    // The clock was a year ahead when this was stored, and is right again.
+    hands.turn(year);
+    bench
+        .queue
+        .settle(claim, attempt("refused"), again(Duration::from_secs(60)))
+        .await
+        .unwrap();
+    hands.turn_back(year);
+    let bench = bench.reopen(hands.options()).await;
+
+    assert!(claim_all(&bench.queue).await.is_empty());
+    hands.turn(Duration::from_secs(30 * 86_400));
+    assert_eq!(claim_all(&bench.queue).await.len(), 1);
+}
+
+fn per_flow(claims: &[Claim]) -> BTreeMap<&str, usize> {
+    let mut count = BTreeMap::new();
+    for claim in claims {
+        *count.entry(&*claim.event.flow).or_default() += 1;
+    }
+    count
+}
