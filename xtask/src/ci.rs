@@ -74,6 +74,7 @@ fn licences(root: &Path) -> Result<()> {
                 "deny",
                 "--all-features",
                 "check",
+                "--hide-inclusion-graph",
                 "bans",
                 "licenses",
                 "sources",
