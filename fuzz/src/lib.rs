@@ -20,8 +20,11 @@ mod message;
 #[path = "../../crates/countersign-queue/src/headers.rs"]
 mod queue_headers;
 
+/// What is fed: it takes whatever bytes there are, and panics only when it found something.
+pub type Target = fn(&[u8]);
+
 /// Every target by the name of its corpus.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("basic_credentials", basic_credentials),
     ("configuration", configuration),
     ("event_id", event_id),
