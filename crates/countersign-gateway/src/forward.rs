@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use countersign_tower::VerifiedBody;
+use countersign_tower::{Verdict, VerifiedBody};
 use http::{Request, Response};
 use http_body_util::{Either, Full};
 use ipnet::IpNet;
@@ -63,6 +63,10 @@ impl Passage {
             upstream: &self.upstream.base,
         };
         let (parts, body) = request.into_parts();
+        if let Verdict::Observed(reason) = body.verdict() {
+            let reason = reason.as_str();
+            tracing::info!(flow.id = %self.flow.id, reason, "observed: would be refused, was let in");
+        }
         let request = match hop.onward(&parts, body.verdict()) {
             Ok(head) => head.map(|()| Full::new(body.into_bytes())),
             Err(error) => return self.failed(&error, reply::bad_gateway()),

@@ -61,6 +61,7 @@ impl Answer for Ingress {
                 flow.id = %endpoint.flow.id,
                 client.address = %peer,
                 reason = refusal.as_str(),
+                hint = refusal.hint().map(tracing::field::display),
                 "refused"
             );
         }

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use countersign::Rejection;
+use countersign::{Hint, Rejection};
 
 /// A request that was answered without the inner service.
 ///
@@ -34,6 +34,14 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What the operator should look at, for the log: the sender is not told.
+    pub fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Rejected(rejection) => rejection.hint(),
+            _ => None,
+        }
+    }
+
     /// A stable, lowercase label; for a rejection, the label of its reason.
     pub fn as_str(&self) -> &'static str {
         match self {

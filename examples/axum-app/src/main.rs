@@ -7,10 +7,7 @@
 //! It prints a `curl` line that is genuine for five minutes. Change a byte of its body
 //! and send it again: 401. Send the same line twice: the second is told `duplicate`.
 
-use std::{
-    net::Ipv4Addr,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use axum::{
@@ -36,7 +33,8 @@ async fn main() -> anyhow::Result<()> {
     let scheme = Scheme::preset("designer-cloud").context("no such preset")?;
 
     let app = app(&scheme, &keys).context("ORDERS_SECRET cannot be used")?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 3000)).await?;
+    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&listen).await.context(listen)?;
     let address = listener.local_addr()?;
     eprintln!(
         "listening on http://{address}; try\n\n{}\n",

@@ -9,7 +9,6 @@
 
 use std::{
     convert::Infallible,
-    net::Ipv4Addr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -45,7 +44,8 @@ async fn main() -> anyhow::Result<()> {
         .layer(VerifyLayer::new(policy))
         .service(service_fn(receive));
 
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 3001)).await?;
+    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3001".to_owned());
+    let listener = TcpListener::bind(&listen).await.context(listen)?;
     let url = format!("http://{}/github", listener.local_addr()?);
     eprintln!("listening; try\n\n{}\n", hint(&scheme, &keys, &url)?);
     serve(&listener, TowerToHyperService::new(service)).await
