@@ -1,5 +1,7 @@
 //! The signature header, taken apart and put together.
 
+use std::iter;
+
 use http::HeaderMap;
 
 use crate::encoding::Encoding;
@@ -229,17 +231,41 @@ impl<'a> Found<'a> {
 
 /// What stands between separators, without the blanks around it.
 fn items(line: &[u8], separator: char) -> impl Iterator<Item = &[u8]> {
-    line.split(move |byte| char::from(*byte) == separator)
-        .map(<[u8]>::trim_ascii)
+    // Schemes have ASCII separators only.
+    let separator = u8::try_from(separator).unwrap_or_default();
+    let mut rest = Some(line);
+    iter::from_fn(move || {
+        let line = rest?;
+        let item = match split_at(line, separator) {
+            Some((item, after)) => {
+                rest = Some(after);
+                item
+            }
+            None => rest.take()?,
+        };
+        Some(item.trim_ascii())
+    })
 }
 
 /// Cuts an item into its name and its value.
 fn cut(item: &[u8], at: u8) -> Result<(&[u8], &[u8]), Reason> {
-    let place = item.iter().position(|byte| *byte == at);
-    let (name, value) = place
-        .and_then(|place| item.split_at_checked(place))
-        .ok_or(Reason::MalformedHeader)?;
-    Ok((name, value.get(1..).unwrap_or_default()))
+    split_at(item, at).ok_or(Reason::MalformedHeader)
+}
+
+/// What stands before and after the first `byte`.
+fn split_at(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+    // Sixteen bytes without it are passed over in one comparison: most of a header is hex digits.
+    let (chunks, _) = text.as_chunks::<16>();
+    let without = |chunk: &&[u8; 16]| {
+        !chunk
+            .iter()
+            .fold(false, |any, other| any | (*other == byte))
+    };
+    let passed = chunks.iter().take_while(without).count().saturating_mul(16);
+    let from = text.get(passed..)?;
+    let place = from.iter().position(|other| *other == byte)?;
+    let before = text.get(..passed.saturating_add(place))?;
+    Some((before, from.get(place.saturating_add(1)..)?))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use subtle::{Choice, ConstantTimeEq};
 
 /// What makes a signature.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
@@ -132,41 +132,13 @@ impl PublicKey {
         &self,
         tag: &Tag,
         pieces: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Choice {
+    ) -> bool {
         let signature = ed25519_dalek::Signature::from_bytes(&tag.0);
         let Ok(mut verifier) = self.0.verify_stream(&signature) else {
-            return Choice::from(0);
+            return false;
         };
         pieces.into_iter().for_each(|piece| verifier.update(piece));
-        Choice::from(u8::from(verifier.finalize_and_verify().is_ok()))
-    }
-}
-
-/// Which of several things matched, found without telling by time.
-#[derive(Clone, Copy)]
-pub(crate) struct Match {
-    any: Choice,
-    last: u8,
-}
-
-impl Match {
-    pub(crate) fn none() -> Self {
-        Self {
-            any: Choice::from(0),
-            last: 0,
-        }
-    }
-
-    /// Notes that the thing at `index` matched, if it did.
-    pub(crate) fn note(&mut self, index: usize, matched: Choice) {
-        let index = u8::try_from(index).unwrap_or(u8::MAX);
-        self.last.conditional_assign(&index, matched);
-        self.any |= matched;
-    }
-
-    /// The last thing that matched.
-    pub(crate) fn found(self) -> Option<usize> {
-        bool::from(self.any).then_some(usize::from(self.last))
+        verifier.finalize_and_verify().is_ok()
     }
 }
 

@@ -13,7 +13,12 @@ use crate::{MAX_HEADER, PublicUrl, Reason};
 
 /// An ordered list of parts, parsed from its notation.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Template(Vec<Part>);
+pub(crate) struct Template {
+    parts: Vec<Part>,
+    covers_body: bool,
+    covers_url: bool,
+    covers_headers: bool,
+}
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Part {
@@ -29,18 +34,35 @@ pub(crate) enum Part {
 }
 
 impl Template {
-    pub(crate) fn has(&self, part: &Part) -> bool {
-        self.0.contains(part)
+    fn new(parts: Vec<Part>) -> Self {
+        Self {
+            covers_body: parts.contains(&Part::Body),
+            covers_url: parts.contains(&Part::UrlBase),
+            covers_headers: parts.iter().any(|part| matches!(part, Part::Header(_))),
+            parts,
+        }
     }
 
-    /// Whether the message says anything about what was requested.
-    pub(crate) fn covers_request(&self) -> bool {
-        self.has(&Part::Body) || self.has(&Part::Target)
+    pub(crate) fn has(&self, part: &Part) -> bool {
+        self.parts.contains(part)
+    }
+
+    /// Whether the body is part of the message.
+    pub(crate) fn covers_body(&self) -> bool {
+        self.covers_body
+    }
+
+    /// Whether the full URL is part of the message.
+    pub(crate) fn covers_url(&self) -> bool {
+        self.covers_url
     }
 
     /// Looks at the headers that are parts of the message.
     pub(crate) fn check_headers(&self, headers: &HeaderMap) -> Result<(), Reason> {
-        self.0.iter().try_for_each(|part| match part {
+        if !self.covers_headers {
+            return Ok(());
+        }
+        self.parts.iter().try_for_each(|part| match part {
             Part::Header(name) => only_line(headers, name).map(|_| ()),
             _ => Ok(()),
         })
@@ -48,7 +70,7 @@ impl Template {
 
     /// The message for one request, if every part of it is there.
     pub(crate) fn fill<'a>(&'a self, words: Words<'a>) -> Result<Message<'a>, Reason> {
-        if words.url.base.is_empty() && self.has(&Part::UrlBase) {
+        if self.covers_url && words.url.base.is_empty() {
             return Err(Reason::UnknownUrl);
         }
         self.check_headers(words.headers)?;
@@ -81,7 +103,7 @@ impl<'a> Message<'a> {
     /// The pieces in a row; empty ones among them do not matter.
     pub(crate) fn pieces(self) -> impl Iterator<Item = &'a [u8]> {
         let words = self.words;
-        self.template.0.iter().map(move |part| match part {
+        self.template.parts.iter().map(move |part| match part {
             Part::Body => words.body,
             // It is there: the message was not made otherwise.
             Part::Header(name) => only_line(words.headers, name).unwrap_or_default(),
@@ -147,14 +169,14 @@ impl FromStr for Template {
         if !literal.is_empty() {
             parts.push(Part::Literal(literal.into()));
         }
-        let template = Self(parts);
-        if template.0.len() > MAX_PARTS {
+        if parts.len() > MAX_PARTS {
             return Err(SchemeError::LongMessage);
         }
-        if !template.covers_request() {
+        let covers = |part: &Part| matches!(part, Part::Body | Part::Target);
+        if !parts.iter().any(covers) {
             return Err(SchemeError::SignsNothing(text.to_owned()));
         }
-        Ok(template)
+        Ok(Self::new(parts))
     }
 }
 
@@ -179,7 +201,7 @@ impl Part {
 
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut parts = self.0.iter();
+        let mut parts = self.parts.iter();
         while let Some(part) = parts.next() {
             match part {
                 Part::Body => f.write_str("{body}")?,

@@ -76,20 +76,20 @@ impl Scheme {
     /// Whether requests with this method are signed over the full URL and not over the body.
     pub fn signs_url(&self, method: &Method) -> bool {
         self.message(method)
-            .is_some_and(|message| message.has(&Part::UrlBase) && !message.has(&Part::Body))
+            .is_some_and(|message| message.covers_url() && !message.covers_body())
     }
 
     /// Whether requests with this method are signed over the body.
     pub fn signs_body(&self, method: &Method) -> bool {
         self.message(method)
-            .is_some_and(|message| message.has(&Part::Body))
+            .is_some_and(|message| message.covers_body())
     }
 
     /// Whether the message of any of these methods has the full URL in it.
     pub fn needs_public_url(&self, methods: &[Method]) -> bool {
         let has_url = |method| {
             self.message(method)
-                .is_some_and(|message| message.has(&Part::UrlBase))
+                .is_some_and(|message| message.covers_url())
         };
         methods.iter().any(has_url)
     }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use http::header::{Entry, InvalidHeaderValue};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
-use crate::message::{Part, Words};
+use crate::message::Words;
 use crate::plan::{Plan, is_id};
 use crate::{KeyError, KeyProblem, Keyring, PublicUrl, Reason, Scheme, SchemeError};
 
@@ -55,7 +55,7 @@ impl Signer {
         message: &ToSign<'_>,
     ) -> Result<Vec<(HeaderName, HeaderValue)>, SignError> {
         let template = self.plan.message(message.method)?;
-        if !template.has(&Part::Body) && !message.body.is_empty() {
+        if !template.covers_body() && !message.body.is_empty() {
             return Err(SignError::UnsignedBody);
         }
         let timestamp = match self.scheme().timestamp_unit() {

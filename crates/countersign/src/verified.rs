@@ -50,6 +50,7 @@ impl Verified {
 /// It comes from the signed id where the scheme has one, else from the first key's MAC of the
 /// message: never from the text received.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(align(8))]
 pub struct ReplayKey([u8; 16]);
 
 impl ReplayKey {

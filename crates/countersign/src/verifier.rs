@@ -9,8 +9,8 @@ use std::time::SystemTime;
 use http::{HeaderMap, Method};
 
 use crate::grammar::Found;
-use crate::mac::{Match, Tag, first_half, sha256};
-use crate::message::{Message, Part, Template, Words};
+use crate::mac::{Tag, first_half, sha256};
+use crate::message::{Message, Template, Words};
 use crate::plan::{Elements, Lock, Plan};
 use crate::window::Place;
 use crate::{
@@ -57,9 +57,7 @@ impl Verifier {
     #[must_use]
     pub fn refuse_url_bodies(mut self) -> Self {
         let messages = &self.plan.scheme().description().sign;
-        self.refuses_url_bodies = messages
-            .messages()
-            .any(|message| message.has(&Part::UrlBase));
+        self.refuses_url_bodies = messages.messages().any(|message| message.covers_url());
         self
     }
 
@@ -108,7 +106,7 @@ impl Verifier {
         url: PublicUrl<'_>,
         body: &[u8],
     ) -> Result<(), Reason> {
-        if !message.has(&Part::Body) {
+        if !message.covers_body() {
             return if body.is_empty() {
                 Ok(())
             } else {
@@ -130,7 +128,7 @@ impl Verifier {
         message: Message<'_>,
         now: SystemTime,
     ) -> Result<(&KeyId, ReplayKey), Reason> {
-        let mut matching = Match::none();
+        let mut matching = None;
         let mut any_active = false;
         let mut any_spelled = false;
         let mut by_first_key = None;
@@ -148,7 +146,9 @@ impl Verifier {
                     let tag = mac.tag(message.pieces());
                     for sent in sent {
                         any_spelled = true;
-                        matching.note(index, tag.matches(&sent));
+                        if tag.matches(&sent).into() {
+                            matching = Some(key);
+                        }
                     }
                     if names_message {
                         by_first_key = Some(first_half(tag.bytes(Tag::ROOM)));
@@ -158,15 +158,14 @@ impl Verifier {
                 Lock::Public(public) if active => {
                     for sent in sent {
                         any_spelled = true;
-                        matching.note(index, public.verifies(&sent, message.pieces()));
+                        if public.verifies(&sent, message.pieces()) {
+                            matching = Some(key);
+                        }
                     }
                 }
                 _ => {}
             }
         }
-        let matching = matching
-            .found()
-            .and_then(|index| self.plan.keys().nth(index));
         match matching {
             Some(key) => Ok((&key.id, replay_key(id, by_first_key, message))),
             None if !any_active => Err(Reason::NoActiveKey),

@@ -2,13 +2,11 @@
 
 use std::fmt;
 
-use http::header::HeaderName;
-
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use super::basic::authorization;
 use crate::key::{Material, Validity};
-use crate::mac::{Match, Tag, sha256};
+use crate::mac::{Tag, sha256};
 use crate::message::only_line;
 use crate::{KeyError, KeyId, Keyring, MAX_HEADER, Reason, Rejection, Signed, Verified};
 
@@ -98,10 +96,9 @@ impl ApiKey {
     }
 
     pub(super) fn check_head(&self, headers: &HeaderMap) -> Result<(), Rejection> {
-        match &self.place {
-            // The target is not part of the head that is looked at here.
-            Place::Query(_) => {}
-            Place::Bearer | Place::Header(_) => drop(self.sent(headers, "")?),
+        // The target is not part of the head that is looked at here.
+        if !matches!(self.place, Place::Query(_)) {
+            self.sent(headers, "")?;
         }
         Ok(())
     }
@@ -109,15 +106,16 @@ impl ApiKey {
     pub(super) fn verify(&self, request: &Signed<'_>) -> Result<Verified, Rejection> {
         let sent = self.sent(request.headers, request.url.target)?;
         let hash = Tag::of(&sha256([sent]));
-        let mut matching = Match::none();
+        let mut matching = None;
         let mut any_active = false;
-        for (index, key) in self.keys.iter().enumerate() {
-            if key.validity.covers(request.now) {
-                any_active = true;
-                matching.note(index, key.hash.matches(&hash));
+        for key in &self.keys {
+            let active = key.validity.covers(request.now);
+            any_active |= active;
+            if active && key.hash.matches(&hash).into() {
+                matching = Some(key);
             }
         }
-        match matching.found().and_then(|index| self.keys.get(index)) {
+        match matching {
             Some(key) => Ok(Verified::unsigned(Some(key.id.clone()))),
             None if any_active => Err(Reason::BadCredentials.into()),
             None => Err(Reason::NoActiveKey.into()),

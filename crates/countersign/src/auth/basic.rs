@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
-use crate::mac::{MacKey, Match, Tag, sha256};
+use crate::mac::{MacKey, Tag, sha256};
 use crate::message::only_line;
 use crate::{
     KeyError, KeyId, KeyProblem, MAX_HEADER, Reason, Rejection, Secret, Signed, Verified, encoding,
@@ -85,14 +85,14 @@ impl Basic {
         let mut buffer = Zeroizing::new([0; MAX_HEADER]);
         let (name, password) = credentials(request.headers, &mut *buffer)?;
         let (name, password) = (self.key.tag([name]), self.key.tag([password]));
-        let mut matching = Match::none();
-        for (index, user) in self.users.iter().enumerate() {
-            matching.note(
-                index,
-                user.name.matches(&name) & user.password.matches(&password),
-            );
+        let mut matching = None;
+        for user in &self.users {
+            let both = user.name.matches(&name) & user.password.matches(&password);
+            if both.into() {
+                matching = Some(user);
+            }
         }
-        match matching.found().and_then(|index| self.users.get(index)) {
+        match matching {
             Some(user) => Ok(Verified::unsigned(user.id.clone())),
             None => Err(Reason::BadCredentials.into()),
         }

@@ -53,18 +53,6 @@ fn tags_differ_wherever_a_bit_differs() {
     }
 }
 
-#[test]
-fn the_last_match_is_found() {
-    let mut found = Match::none();
-    assert_eq!(found.found(), None);
-
-    found.note(0, Choice::from(0));
-    assert_eq!(found.found(), None);
-    found.note(1, Choice::from(1));
-    found.note(2, Choice::from(0));
-    assert_eq!(found.found(), Some(1));
-}
-
 #[cfg(feature = "ed25519")]
 #[test]
 fn a_public_key_of_small_order_is_refused() {

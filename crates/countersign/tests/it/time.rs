@@ -171,6 +171,7 @@ fn units_are_never_guessed_but_a_mistaken_one_is_hinted_at() {
         let rejection = sent.check(&verifier).unwrap_err();
 
         assert_eq!((rejection.reason(), rejection.hint()), (reason, Some(hint)));
+        assert!(rejection.to_string().contains("looks like"), "{rejection}");
         let genuine = Verifier::new(signs, &ring(&[SECRET])).unwrap();
         assert!(sent.check(&genuine).is_ok());
     }
