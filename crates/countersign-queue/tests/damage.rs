@@ -44,7 +44,8 @@ async fn one_bad_row_fails_alone_and_not_its_group() {
         .chain(["first".into()])
         .collect();
     let mut claimed: Vec<_> = claim_all(&queue).await.iter().map(body).collect();
-    (expected.sort(), claimed.sort());
+    expected.sort();
+    claimed.sort();
     assert_eq!(claimed, expected);
 }
 
