@@ -1,6 +1,6 @@
 //! The four kinds of authentication, behind one question.
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method, header};
 
 use crate::{Rejection, Signed, Verified, Verifier};
 
@@ -45,6 +45,18 @@ impl Auth {
         }
     }
 
+    /// Whether a verdict depends on this header.
+    ///
+    /// Whoever passes a request on keeps such headers, whatever a `Connection` header says of them.
+    pub fn reads(&self, name: &HeaderName) -> bool {
+        match self {
+            Self::None => false,
+            Self::Basic(_) => *name == header::AUTHORIZATION,
+            Self::ApiKey(api_key) => api_key.reads(name),
+            Self::Signature(verifier) => verifier.reads(name),
+        }
+    }
+
     /// The name of the kind: `none`, `basic`, `api_key` or `signature`.
     pub fn mode(&self) -> &'static str {
         match self {
@@ -52,6 +64,82 @@ impl Auth {
             Self::Basic(_) => "basic",
             Self::ApiKey(_) => "api_key",
             Self::Signature(_) => "signature",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Keyring, Scheme, Secret};
+
+    fn signature(scheme: &str) -> Auth {
+        let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let scheme = Scheme::preset(scheme).unwrap();
+        Auth::Signature(Verifier::new(&scheme, &Keyring::single(secret)).unwrap())
+    }
+
+    fn api_key() -> ApiKey {
+        ApiKey::new(&Keyring::single(Secret::new("a key of some length"))).unwrap()
+    }
+
+    #[test]
+    fn what_a_verdict_depends_on_is_known_by_name() {
+        let shop = HeaderName::from_static("x-shop");
+        for (auth, read) in [
+            (Auth::None, &[][..]),
+            (Auth::ApiKey(api_key()), &["x-api-key"]),
+            (Auth::ApiKey(api_key().header(shop)), &["x-shop"]),
+            (Auth::ApiKey(api_key().bearer()), &["authorization"]),
+            (Auth::ApiKey(api_key().query("k")), &[]),
+            (signature("designer-cloud"), &["x-webhook-signature"]),
+            (
+                signature("svix"),
+                &[
+                    "svix-id",
+                    "svix-signature",
+                    "svix-timestamp",
+                    "webhook-id",
+                    "webhook-signature",
+                    "webhook-timestamp",
+                ],
+            ),
+        ] {
+            let known = [
+                "authorization",
+                "content-type",
+                "svix-id",
+                "svix-signature",
+                "svix-timestamp",
+                "webhook-id",
+                "webhook-signature",
+                "webhook-timestamp",
+                "x-api-key",
+                "x-shop",
+                "x-webhook-signature",
+            ];
+            let found: Vec<_> = known
+                .into_iter()
+                .filter(|name| auth.reads(&HeaderName::from_static(name)))
+                .collect();
+            assert_eq!(found, read, "{auth:?}");
+        }
+    }
+
+    #[test]
+    fn a_signed_header_is_read() {
+        let text = r#"
+            name = "signs-a-header"
+            sign = "{header:x-topic}.{body}"
+            signature = { from = "header:x-signature", encoding = "hex" }
+            rules = [{ digest = "hmac-sha256" }]
+        "#;
+        let scheme: Scheme = toml::from_str(text).unwrap();
+        let keys = Keyring::single(Secret::new("a secret of some length"));
+        let auth = Auth::Signature(Verifier::new(&scheme, &keys).unwrap());
+
+        for (name, read) in [("x-topic", true), ("x-signature", true), ("x-other", false)] {
+            assert_eq!(auth.reads(&HeaderName::from_static(name)), read, "{name}");
         }
     }
 }

@@ -57,6 +57,12 @@ impl Template {
         self.covers_url
     }
 
+    /// Whether this header is part of the message.
+    pub(crate) fn reads(&self, name: &HeaderName) -> bool {
+        let is_it = |part: &Part| matches!(part, Part::Header(header) if header == name);
+        self.parts.iter().any(is_it)
+    }
+
     /// Looks at the headers that are parts of the message.
     pub(crate) fn check_headers(&self, headers: &HeaderMap) -> Result<(), Reason> {
         if !self.covers_headers {

@@ -157,6 +157,14 @@ impl Plan {
             .unwrap_or(&self.names)
     }
 
+    /// Whether a verdict depends on this header.
+    pub(crate) fn reads(&self, name: &HeaderName) -> bool {
+        let mut sets = iter::once(&self.names).chain(&self.fallbacks);
+        let mut messages = self.scheme.description().sign.messages();
+        sets.any(|set| set.names().any(|header| header == name))
+            || messages.any(|message| message.reads(name))
+    }
+
     /// The headers that a signer writes.
     pub(crate) fn names(&self) -> &HeaderSet {
         &self.names
@@ -206,10 +214,13 @@ impl Lock {
 
 impl HeaderSet {
     fn is_in(&self, headers: &HeaderMap) -> bool {
-        let mut names = iter::once(&self.signature)
+        self.names().any(|name| headers.contains_key(name))
+    }
+
+    fn names(&self) -> impl Iterator<Item = &HeaderName> {
+        iter::once(&self.signature)
             .chain(&self.timestamp)
-            .chain(&self.id);
-        names.any(|name| headers.contains_key(name))
+            .chain(&self.id)
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 use crate::grammar::Found;
 use crate::mac::{Tag, first_half, sha256};
@@ -69,6 +69,11 @@ impl Verifier {
     /// The scheme that is verified.
     pub fn scheme(&self) -> &Scheme {
         self.plan.scheme()
+    }
+
+    /// Whether a verdict depends on this header: it holds a signature, its time or its id, or is signed.
+    pub fn reads(&self, name: &HeaderName) -> bool {
+        self.plan.reads(name)
     }
 
     /// Looks at everything that can be judged before the body is read: presence and grammar.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 
 use super::basic::authorization;
 use crate::key::{Material, Validity};
@@ -92,6 +92,14 @@ impl ApiKey {
         match &self.place {
             Place::Query(name) => Some(name),
             Place::Bearer | Place::Header(_) => None,
+        }
+    }
+
+    pub(super) fn reads(&self, name: &HeaderName) -> bool {
+        match &self.place {
+            Place::Bearer => *name == AUTHORIZATION,
+            Place::Header(header) => header == name,
+            Place::Query(_) => false,
         }
     }
 
