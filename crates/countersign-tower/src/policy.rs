@@ -166,7 +166,8 @@ impl PolicyBuilder {
     ///
     /// The default is twice the window of the signature; without a window (the
     /// signature covers no time, or there is none) the guard is not asked unless
-    /// this is set, since equal requests may then be two events.
+    /// this is set, since equal requests may then be two events. It cannot be less than the
+    /// default: a forgotten repeat would pass.
     pub fn remember(mut self, keep: Duration) -> Self {
         self.remember = Some(keep);
         self
@@ -186,7 +187,13 @@ impl PolicyBuilder {
         if let Some(base) = &self.public_url {
             check_public_url(base)?;
         }
-        let remember = self.remember.or_else(|| twice_the_window(&self.auth));
+        let fresh = twice_the_window(&self.auth);
+        if let (Some(keep), Some(least)) = (self.remember, fresh)
+            && keep < least
+        {
+            return Err(PolicyError::ShortMemory { keep, least });
+        }
+        let remember = self.remember.or(fresh);
         let remembers = !self.observe && self.repeats != Repeats::Allow;
         let remember = remember.filter(|_| remembers);
         let auth = sign_check(self.auth, &self.methods, self.public_url.is_some())?;
@@ -231,6 +238,18 @@ pub enum PolicyError {
         /// The method.
         method: Method,
     },
+    /// A repeat would pass once it is forgotten, while its signature is still fresh.
+    ShortMemory {
+        /// How long requests would be remembered.
+        keep: Duration,
+        /// Twice the window: how long a signature can stay fresh.
+        least: Duration,
+    },
+    /// The scheme does not say what requests with an allowed method sign.
+    UnsignedMethod {
+        /// The method.
+        method: Method,
+    },
     /// The public URL is not one that a target can be appended to.
     PublicUrl {
         /// The URL as given.
@@ -247,6 +266,14 @@ impl fmt::Display for PolicyError {
             Self::NoPublicUrl { method } => write!(
                 f,
                 "signatures of {method} cover the URL: set the public URL that senders sign"
+            ),
+            Self::ShortMemory { keep, least } => write!(
+                f,
+                "requests are remembered for {keep:?}, and their signatures stay fresh for {least:?}: remember them as long"
+            ),
+            Self::UnsignedMethod { method } => write!(
+                f,
+                "the scheme does not sign {method} requests, so none would pass: leave the method out"
             ),
             Self::PublicUrl { url, problem } => {
                 write!(f, "public URL `{url}` {problem}")
@@ -273,16 +300,19 @@ fn sign_check(auth: Auth, methods: &[Method], url_known: bool) -> Result<Auth, P
         return Ok(auth);
     };
     let scheme = verifier.scheme();
-    let Some(method) = methods.iter().find(|method| scheme.signs_url(method)) else {
-        return Ok(Auth::Signature(verifier));
-    };
-    if !url_known {
+    if let Some(method) = methods.iter().find(|method| !scheme.signs(method)) {
+        let method = method.clone();
+        return Err(PolicyError::UnsignedMethod { method });
+    }
+    let needs_url = |method: &&Method| scheme.needs_public_url(std::slice::from_ref(*method));
+    if let (Some(method), false) = (methods.iter().find(needs_url), url_known) {
         let method = method.clone();
         return Err(PolicyError::NoPublicUrl { method });
     }
     // The scheme may not sign the method: a captured GET is then a genuine POST whose
     // body is that URL.
-    let both = methods.iter().any(|method| scheme.signs_body(method));
+    let both = methods.iter().any(|method| scheme.signs_url(method))
+        && methods.iter().any(|method| scheme.signs_body(method));
     Ok(Auth::Signature(if both {
         verifier.refuse_url_bodies()
     } else {

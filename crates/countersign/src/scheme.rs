@@ -73,6 +73,11 @@ impl Scheme {
         self.0.id.is_some()
     }
 
+    /// Whether requests with this method are signed at all; others are refused.
+    pub fn signs(&self, method: &Method) -> bool {
+        self.message(method).is_some()
+    }
+
     /// Whether requests with this method are signed over the full URL and not over the body.
     pub fn signs_url(&self, method: &Method) -> bool {
         self.message(method)

@@ -249,7 +249,7 @@ fn method(text: &str) -> Result<Method, Fault> {
 
 /// Whether the scheme knows methods by name, and not this one.
 fn leaves_out(scheme: &Scheme, method: &Method) -> bool {
-    let signs = |method: &Method| scheme.signs_body(method) || scheme.signs_url(method);
+    let signs = |method: &Method| scheme.signs(method);
     !signs(method) && METHODS.iter().any(signs)
 }
 

@@ -33,7 +33,7 @@ fn it_remembers_for_twice_the_window_and_not_where_there_is_none() {
 fn what_only_observes_remembers_nothing() {
     let policy = Policy::builder(signature("designer-cloud"))
         .observe(true)
-        .remember(Duration::from_secs(1));
+        .remember(Duration::from_secs(600));
 
     assert_eq!(policy.build().unwrap().remember(), None);
 }
@@ -82,4 +82,33 @@ fn a_policy_does_not_print_its_secret() {
         .unwrap();
 
     assert!(!format!("{policy:?}").contains("long enough"));
+}
+
+#[test]
+fn a_memory_shorter_than_a_signature_stays_fresh_is_refused() {
+    let built = Policy::builder(signature("designer-cloud"))
+        .remember(Duration::from_secs(599))
+        .build();
+
+    assert_eq!(
+        built.unwrap_err(),
+        PolicyError::ShortMemory {
+            keep: Duration::from_secs(599),
+            least: Duration::from_secs(600),
+        }
+    );
+}
+
+#[test]
+fn a_method_that_the_scheme_does_not_sign_is_refused() {
+    let built = Policy::builder(signature("designer-cloud"))
+        .methods([Method::POST, Method::HEAD])
+        .build();
+
+    assert_eq!(
+        built.unwrap_err(),
+        PolicyError::UnsignedMethod {
+            method: Method::HEAD
+        }
+    );
 }

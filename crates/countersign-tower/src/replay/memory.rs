@@ -176,10 +176,10 @@ struct Entry {
 }
 
 impl Entry {
-    /// A clock that was set back makes an entry younger, never older.
+    /// A clock that was set back makes an entry younger, never older; one in flight stays.
     fn is_over(&self, now: SystemTime) -> bool {
-        now.duration_since(self.since)
-            .is_ok_and(|age| age > self.keep)
+        let age = now.duration_since(self.since);
+        self.committed && age.is_ok_and(|age| age > self.keep)
     }
 }
 

@@ -113,3 +113,13 @@ fn both_sides_of_the_set_stay_the_same_size() {
         assert!(seen.by_key.len() <= 4);
     }
 }
+
+#[test]
+fn what_is_in_flight_stays_so_however_long_it_takes() {
+    let guard = MemoryReplayGuard::new(8);
+    let held = reserve(&guard, 1, 0);
+
+    assert!(matches!(reserve(&guard, 1, 1_000_000), Reserve::InFlight));
+    drop(held);
+    assert!(matches!(reserve(&guard, 1, 1_000_000), Reserve::Held(_)));
+}
