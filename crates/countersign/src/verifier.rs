@@ -156,7 +156,8 @@ impl Verifier {
                         }
                     }
                     if names_message {
-                        by_first_key = Some(first_half(tag.bytes(Tag::ROOM)));
+                        by_first_key =
+                            Some(ReplayKey::from_bytes(first_half(tag.bytes(Tag::ROOM))));
                     }
                 }
                 #[cfg(feature = "ed25519")]
@@ -216,10 +217,13 @@ impl fmt::Debug for Verifier {
 }
 
 /// The message's name among repeats: its signed id, else the first key's MAC, else its hash.
-fn replay_key(id: &[u8], by_first_key: Option<[u8; 16]>, message: Message<'_>) -> ReplayKey {
-    ReplayKey::from_bytes(match by_first_key {
-        Some(mac) => mac,
-        None if id.is_empty() => first_half(&sha256(message.pieces())),
-        None => first_half(&sha256([id])),
+fn replay_key(id: &[u8], by_first_key: Option<ReplayKey>, message: Message<'_>) -> ReplayKey {
+    by_first_key.unwrap_or_else(|| {
+        let hash = if id.is_empty() {
+            sha256(message.pieces())
+        } else {
+            sha256([id])
+        };
+        ReplayKey::from_bytes(first_half(&hash))
     })
 }
