@@ -49,6 +49,16 @@ fn problems(name: &Path, text: &str) -> Vec<String> {
     if is_source(name) && lines > LONGEST {
         found.push(format!("{lines} lines; split it by noun at {LONGEST}"));
     }
+    if is_source(name) {
+        for (number, line) in without_tests(text).enumerate() {
+            if let Some(word) = compared(line) {
+                found.push(format!(
+                    "line {}: `{word}` is compared with an operator; secrets are compared in constant time",
+                    number + 1
+                ));
+            }
+        }
+    }
     for rule in OWNERS.iter().filter(|rule| !rule.may(name)) {
         for (number, line) in text.lines().enumerate() {
             if let Some(word) = rule.words.iter().find(|word| names(line, word)) {
@@ -111,6 +121,62 @@ fn names(line: &str, word: &str) -> bool {
     })
 }
 
+/// The lines before the file's own tests.
+fn without_tests(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().take_while(|line| *line != "#[cfg(test)]")
+}
+
+/// The secret thing, if `line` is code that holds one against something with `==` or `!=`.
+fn compared(line: &str) -> Option<&'static str> {
+    let code = line.split("//").next().unwrap_or_default();
+    ["==", "!="].into_iter().find_map(|operator| {
+        code.split(operator)
+            .zip(code.split(operator).skip(1))
+            .find_map(|(left, right)| {
+                secret_named(left.trim_end().rsplit(is_between).next()?).or_else(|| {
+                    secret_named(
+                        right
+                            .trim_start_matches([' ', '&', '*'])
+                            .split(is_between)
+                            .next()?,
+                    )
+                })
+            })
+    })
+}
+
+/// The word of [`SECRETS`] that this path, call or variable ends with.
+fn secret_named(operand: &str) -> Option<&'static str> {
+    let named = operand
+        .split(['.', ':'])
+        .map(|part| part.trim_end_matches(['(', ')', '[', ']']))
+        .rfind(|part| !part.is_empty() && !VIEWS.contains(part))?;
+    SECRETS.iter().copied().find(|secret| *secret == named)
+}
+
+/// Whether `c` ends an operand.
+fn is_between(c: char) -> bool {
+    !(c.is_alphanumeric() || "_.:()[]".contains(c))
+}
+
+/// What must not meet `==`.
+const SECRETS: &[&str] = &[
+    "candidate",
+    "expose",
+    "mac",
+    "password",
+    "secret",
+    "sha256",
+    "signature",
+    "tag",
+    "token",
+];
+
+/// Calls after which a thing is still itself.
+const VIEWS: &[&str] = &[
+    "as_bytes", "as_deref", "as_ref", "as_slice", "as_str", "clone", "to_vec",
+];
+
 /// Whether the length rule is for this file: what we ship, tests aside.
 fn is_source(name: &Path) -> bool {
     let has = |wanted: &str| name.components().any(|part| part.as_os_str() == wanted);
@@ -162,6 +228,32 @@ mod tests {
         assert!(!names("use my_sha2::Digest;", "sha2::"));
         assert!(!names("// like sha2::Sha256", "sha2::"));
         assert!(names("let d: sha2::Sha256;", "sha2::"));
+    }
+
+    #[test]
+    fn a_secret_that_meets_an_operator_is_named() {
+        for (line, secret) in [
+            ("if tag == other {", "tag"),
+            ("    sent.as_bytes() != self.secret.expose()", "expose"),
+            ("known.sha256 == checked", "sha256"),
+            ("a && b == &token.mac.as_slice() {", "mac"),
+            ("(left==right) && mac()!=x", "mac"),
+        ] {
+            assert_eq!(compared(line), Some(secret), "{line}");
+        }
+        for line in [
+            "tag.matches(&other)",
+            "secret.len() == 0",
+            "rule.digest != other.digest",
+            "mode == \"signature\"",
+            "reason == Reason::BadSignature",
+            "// tag == other",
+            "*last == b'\\n'",
+        ] {
+            assert_eq!(compared(line), None, "{line}");
+        }
+        let text = "//! x\nfn f() { tag == other }\n#[cfg(test)]\nfn g() { tag == other }\n";
+        assert_eq!(problems(Path::new("crates/x/src/y.rs"), text).len(), 1);
     }
 
     #[test]

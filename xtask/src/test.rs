@@ -46,6 +46,16 @@ pub(crate) fn all(root: &Path) -> Result<()> {
             ))
         }
     })?;
+    step("tests of the libraries without their features", || {
+        // Some promises, such as how often memory is asked for, are about a build without them.
+        let runner: &[&str] = if has_subcommand(root, "nextest") {
+            &["nextest", "run", "--no-fail-fast"]
+        } else {
+            &["test", "--lib", "--tests", "--no-fail-fast"]
+        };
+        let libraries = ["-p", "countersign", "-p", "countersign-tower"];
+        run(&mut cargo(root, runner.iter().chain(&libraries)))
+    })?;
     step("examples in the documentation", || {
         run(&mut cargo(
             root,
