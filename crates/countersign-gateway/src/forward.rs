@@ -6,18 +6,27 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use countersign::Verified;
 use countersign_tower::{Verdict, VerifiedBody};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::{Either, Full};
+use hyper::body::Incoming;
 use ipnet::IpNet;
+use tokio::time::timeout;
 use tower_service::Service;
 
 use crate::config::{Flow, Upstream};
 use crate::deliver::Client;
-use crate::hop;
-use crate::ingress::reply::{self, Answer};
+use crate::ingress::reply::Answer;
+use crate::log;
 
+mod answer;
+mod failure;
 mod request;
+
+pub(crate) use answer::PassedBack;
+use answer::passed_back;
+use failure::NoAnswer;
 
 /// The inner service of a flow with `forward`: passes on, then passes back.
 #[derive(Clone, Debug)]
@@ -55,6 +64,37 @@ impl Forward {
 
 impl Passage {
     async fn pass(&self, request: Request<VerifiedBody>) -> Response<Answer> {
+        let verified = request.body().verdict().verified();
+        let key = verified.and_then(Verified::key).cloned();
+        let key = key.as_ref().map(tracing::field::display);
+        match self.ask(request).await {
+            Ok(answer) => {
+                tracing::debug!(
+                    flow.id = %self.flow.id,
+                    key.id = key,
+                    status = answer.status().as_u16(),
+                    "forwarded"
+                );
+                passed_back(answer, &self.flow, self.upstream.timeout).map(Either::Right)
+            }
+            Err(no_answer) => {
+                let reply = no_answer.reply();
+                tracing::warn!(
+                    flow.id = %self.flow.id,
+                    key.id = key,
+                    target.host = self.upstream.base.host(),
+                    status = reply.status().as_u16(),
+                    reason = no_answer.label(),
+                    error = %log::outside(&no_answer.to_string()),
+                    "no answer from the upstream"
+                );
+                reply
+            }
+        }
+    }
+
+    /// The upstream's answer to `request`, as far as its head.
+    async fn ask(&self, request: Request<VerifiedBody>) -> Result<Response<Incoming>, NoAnswer> {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
         let hop = request::Hop {
             flow: &self.flow,
@@ -67,15 +107,15 @@ impl Passage {
             let reason = reason.as_str();
             tracing::info!(flow.id = %self.flow.id, reason, "observed: would be refused, was let in");
         }
-        let request = match hop.onward(&parts, body.verdict()) {
-            Ok(head) => head.map(|()| Full::new(body.into_bytes())),
-            Err(error) => return self.failed(&error, reply::bad_gateway()),
-        };
-        let sent = tokio::time::timeout(self.upstream.timeout, self.client.send(request)).await;
-        match sent {
-            Ok(Ok(answer)) => passed_back(answer),
-            Ok(Err(error)) => self.failed(&error, reply::bad_gateway()),
-            Err(elapsed) => self.failed(&elapsed, reply::gateway_timeout()),
+        let head = hop.onward(&parts, body.verdict())?;
+        let request = head.map(|()| Full::new(body.into_bytes()));
+        let answer = timeout(self.upstream.timeout, self.client.send(request))
+            .await
+            .map_err(|_| NoAnswer::Slow(self.upstream.timeout))?
+            .map_err(NoAnswer::Send)?;
+        match answer.status() {
+            StatusCode::SWITCHING_PROTOCOLS => Err(NoAnswer::Switched),
+            _ => Ok(answer),
         }
     }
 
@@ -83,28 +123,6 @@ impl Passage {
         let peer = peer.to_canonical();
         self.trusted_proxies.iter().any(|net| net.contains(&peer))
     }
-
-    fn failed(
-        &self,
-        error: &(dyn std::error::Error + 'static),
-        reply: Response<Answer>,
-    ) -> Response<Answer> {
-        tracing::warn!(
-            flow.id = %self.flow.id,
-            target.host = self.upstream.base.host(),
-            status = reply.status().as_u16(),
-            error,
-            "the upstream gave no answer"
-        );
-        reply
-    }
-}
-
-/// The upstream's answer without what belonged to its connection.
-fn passed_back(answer: Response<hyper::body::Incoming>) -> Response<Answer> {
-    let (mut parts, body) = answer.into_parts();
-    parts.headers = hop::end_to_end_answer(&parts.headers);
-    Response::from_parts(parts, Either::Right(body))
 }
 
 impl Service<Request<VerifiedBody>> for Forward {

@@ -26,17 +26,50 @@ pub(crate) fn end_to_end(inbound: &HeaderMap, pinned: impl Fn(&HeaderName) -> bo
 
 /// The headers of an upstream's answer that may travel back.
 ///
-/// `Content-Length` stays: it says what a `HEAD` would have got, and the body that follows is that long.
+/// `Content-Length` stays, for it is also what a `HEAD` is asked for; but where there was a
+/// `Transfer-Encoding` the body was measured by that, and the length may be a lie.
 pub(crate) fn end_to_end_answer(answer: &HeaderMap) -> HeaderMap {
     let mut back = HeaderMap::with_capacity(answer.keys_len());
+    let encoded = answer.contains_key(header::TRANSFER_ENCODING);
     for (name, value) in answer {
         let listed = || is_listed(answer, name) && !is_content(name);
-        if !(is_hop_by_hop(name) || is_reserved(name) || listed()) {
+        let untrue = encoded && *name == header::CONTENT_LENGTH;
+        if !(is_hop_by_hop(name) || is_reserved(name) || untrue || listed()) {
             back.append(name.clone(), value.clone());
         }
     }
     back
 }
+
+/// The value of [`HOPS`] for the next hop of a message with these headers.
+///
+/// # Errors
+///
+/// The message has gone through as many gateways as it may.
+pub(crate) fn next_hop(headers: &HeaderMap) -> Result<HeaderValue, TooManyHops> {
+    let before = headers
+        .get_all(HOPS)
+        .iter()
+        .filter_map(|line| line.to_str().ok()?.parse::<u32>().ok())
+        .max()
+        .unwrap_or(0);
+    if before < MAX_HOPS {
+        Ok(HeaderValue::from(before + 1))
+    } else {
+        Err(TooManyHops)
+    }
+}
+
+/// A message that goes in circles.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("it has gone through {MAX_HOPS} gateways already; two flows may be sending to each other")]
+pub(crate) struct TooManyHops;
+
+/// How many gateways a message has gone through, in forward mode and by way of steps alike.
+pub(crate) const HOPS: HeaderName = HeaderName::from_static("countersign-hops");
+
+/// How many gateways a message may go through.
+const MAX_HOPS: u32 = 8;
 
 /// Sets `name`, after removing everything that reads as it.
 pub(crate) fn set(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
@@ -82,26 +115,35 @@ pub(crate) fn is_framing(name: &HeaderName) -> bool {
 
 /// Whether the name reads as one that only the gateway may set.
 pub(crate) fn is_reserved(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    name.len() >= RESERVED.len()
-        && same_reading(&name.as_bytes()[..RESERVED.len()], RESERVED.as_bytes())
+    begins_as(name, RESERVED)
 }
 
 /// Whether the name reads as one that carries the sender's credentials.
 pub(crate) fn is_credential(name: &HeaderName) -> bool {
-    const PROXY: &[u8] = b"proxy-";
-    let bytes = name.as_str().as_bytes();
     ["authorization", "cookie", "cookie2"]
         .iter()
         .any(|secret| reads_as(name, secret))
-        || bytes
-            .get(..PROXY.len())
-            .is_some_and(|start| same_reading(start, PROXY))
+        || is_for_proxies(name)
+}
+
+/// Whether the name reads as one that a sender and its proxy speak of.
+pub(crate) fn is_for_proxies(name: &HeaderName) -> bool {
+    begins_as(name, "proxy-")
+}
+
+/// Whether a receiver might read the two names as one.
+pub(crate) fn same(left: &HeaderName, right: &HeaderName) -> bool {
+    same_reading(left.as_str().as_bytes(), right.as_str().as_bytes())
 }
 
 /// Whether a receiver might read `name` as `other` (which is in lower case).
 pub(crate) fn reads_as(name: &HeaderName, other: &str) -> bool {
     same_reading(name.as_str().as_bytes(), other.as_bytes())
+}
+
+fn begins_as(name: &HeaderName, prefix: &str) -> bool {
+    let start = name.as_str().as_bytes().get(..prefix.len());
+    start.is_some_and(|start| same_reading(start, prefix.as_bytes()))
 }
 
 fn same_reading(left: &[u8], right: &[u8]) -> bool {
@@ -259,7 +301,7 @@ mod tests {
             ("keep-alive", "timeout=5"),
             ("set-cookie", "a=1"),
             ("set-cookie", "b=2"),
-            ("transfer-encoding", "chunked"),
+            ("te", "trailers"),
             ("x-hop", "1"),
         ]);
 
@@ -267,6 +309,38 @@ mod tests {
 
         assert_eq!(names(&back), ["content-length", "set-cookie"]);
         assert_eq!(back.get_all("set-cookie").iter().count(), 2);
+    }
+
+    #[test]
+    fn an_answers_length_counts_unless_it_was_measured_another_way() {
+        let chunked = headers(&[("content-length", "5"), ("transfer-encoding", "chunked")]);
+        let measured = headers(&[("content-length", "5")]);
+
+        assert!(end_to_end_answer(&chunked).is_empty());
+        assert_eq!(names(&end_to_end_answer(&measured)), ["content-length"]);
+    }
+
+    #[test]
+    fn hops_are_counted_and_end_after_eight() {
+        for (before, next) in [
+            (&[][..], "1"),
+            (&["0"], "1"),
+            (&["1"], "2"),
+            (&["7"], "8"),
+            (&["many"], "1"),
+            (&["-1"], "1"),
+            (&["many", "3", "2"], "4"),
+        ] {
+            assert_eq!(next_hop(&after(before)).unwrap(), next, "{before:?}");
+        }
+        for before in [&["8"][..], &["9"], &["1", "8"], &["4294967295"]] {
+            assert_eq!(next_hop(&after(before)), Err(TooManyHops), "{before:?}");
+        }
+    }
+
+    fn after(hops: &[&'static str]) -> HeaderMap {
+        let values = hops.iter().copied().map(HeaderValue::from_static);
+        values.map(|value| (HOPS, value)).collect()
     }
 
     #[test]

@@ -46,6 +46,19 @@ where
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Problem;
 
+impl Problem {
+    /// The problem that a status is, for whoever answers beside the Layer in its manner.
+    #[must_use]
+    pub fn of(status: StatusCode) -> Response<Bytes> {
+        let title = status.canonical_reason().unwrap_or_default();
+        let code = status.as_u16();
+        let body = format!(r#"{{"type":"about:blank","title":"{title}","status":{code}}}"#);
+        let mut response = document(PROBLEM, body.into());
+        *response.status_mut() = status;
+        response
+    }
+}
+
 impl Respond for Problem {
     fn respond(&self, refusal: &Refusal, policy: Option<&Policy>) -> Response<Bytes> {
         let status = match refusal {
@@ -62,9 +75,8 @@ impl Respond for Problem {
         let mut response = if status.is_success() {
             document(JSON, Bytes::from_static(DUPLICATE))
         } else {
-            document(PROBLEM, problem(status))
+            Self::of(status)
         };
-        *response.status_mut() = status;
         let headers = response.headers_mut();
         match refusal {
             Refusal::MethodNotAllowed => {
@@ -110,13 +122,6 @@ fn document(media: &'static str, body: Bytes) -> Response<Bytes> {
     let media = HeaderValue::from_static(media);
     response.headers_mut().insert(CONTENT_TYPE, media);
     response
-}
-
-/// The status in words and nothing else.
-fn problem(status: StatusCode) -> Bytes {
-    let title = status.canonical_reason().unwrap_or_default();
-    let code = status.as_u16();
-    format!(r#"{{"type":"about:blank","title":"{title}","status":{code}}}"#).into()
 }
 
 const DUPLICATE: &[u8] = br#"{"duplicate":true}"#;

@@ -318,6 +318,23 @@ fn flows_that_call_flows_end() {
 }
 
 #[test]
+fn connection_cannot_strip_the_senders_signature() {
+    let receiver = Receiver::start();
+    let gateway = Setup::new()
+        .flow("orders", &step("only", &receiver.url("/in")))
+        .start();
+
+    crate::support::signed("orders", b"stripped?")
+        .header("Connection", "X-Webhook-Signature, x-other")
+        .header("X-Other", "1")
+        .send(gateway.ingress);
+
+    let delivered = receiver.wait_for(1).remove(0);
+    assert!(delivered.header("x-webhook-signature").is_some());
+    assert_eq!(delivered.header("x-other"), None);
+}
+
+#[test]
 fn a_step_that_is_gone_leaves_its_deliveries_visibly_dead() {
     let receiver = Receiver::failing(usize::MAX, 500);
     let setup = Setup::new().delivery("retry_delay = \"100ms\"\nmax_retries = 1000");

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use crate::support::{
     Answer, FLOW_SECRET, Gateway, PATIENCE, Receiver, Request, Setup, connect, native, read_reply,
-    refused_address, signed,
+    refused_address, signed, wait_for,
 };
 
 #[test]
@@ -180,6 +180,131 @@ fn hop_by_hop_headers_stay_behind_both_ways_and_cannot_remove_ours() {
 }
 
 #[test]
+fn connection_cannot_strip_the_signature() {
+    let upstream = Receiver::start();
+    let gateway = in_front_of(&upstream);
+
+    let reply = signed("side", b"stripped?")
+        .header("Connection", "X-Webhook-Signature, x-other")
+        .header("X-Other", "1")
+        .send(gateway.ingress);
+
+    assert_eq!(reply.status, 200);
+    let got = upstream.wait_for(1).remove(0);
+    assert!(got.header("x-webhook-signature").is_some());
+    assert_eq!(got.header("x-other"), None);
+}
+
+#[test]
+fn a_flow_that_forwards_to_itself_ends_with_508() {
+    let own = refused_address();
+    let gateway = Setup::new()
+        .listen(own)
+        .table(&open("circle", &format!("forward = \"http://{own}\"")))
+        .start();
+
+    for _ in 0..2 {
+        let reply = Request::post("/hooks/circle")
+            .body("round and round")
+            .send(gateway.ingress);
+
+        assert_eq!(reply.status, 508, "{}", reply.text());
+        assert_eq!(reply.json()["title"], "Loop Detected");
+    }
+}
+
+#[test]
+fn a_circle_of_steps_and_forwards_ends_visibly() {
+    let own = refused_address();
+    let gateway = Setup::new()
+        .listen(own)
+        .table(&open(
+            "queued",
+            &format!("steps = [{{ name = \"on\", url = \"http://{own}/hooks/passed\" }}]"),
+        ))
+        .table(&open(
+            "passed",
+            &format!("forward = \"http://{own}/hooks/queued\""),
+        ))
+        .start();
+
+    let reply = Request::post("/hooks/queued")
+        .body("round and round")
+        .send(gateway.ingress);
+
+    assert_eq!(reply.status, 202);
+    let reason = wait_for("an event that goes no further", || {
+        let events = gateway.admin("/events?state=dead").json();
+        let id = events["events"][0]["id"].as_str()?.to_owned();
+        Some(gateway.event(&id)["deliveries"][0]["reason"].clone())
+    });
+    assert_eq!(reason, "too_many_hops");
+    // Every second of the eight hops is the step's, and each round makes one event.
+    let events = gateway.admin("/events").json();
+    assert_eq!(events["events"].as_array().unwrap().len(), 5, "{events}");
+}
+
+#[test]
+fn an_answer_that_stalls_is_cut() {
+    let upstream = Receiver::answering(|_, _| Answer::Stepwise(vec!["first part", "never sent"]));
+    let mut gateway = Setup::new()
+        .flow(
+            "side",
+            &format!(
+                "forward = {{ url = \"{}\", timeout = \"300ms\" }}",
+                upstream.url("")
+            ),
+        )
+        .start();
+    let mut stream = connect(gateway.ingress);
+    stream.write_all(&signed("side", b"stall").bytes()).unwrap();
+
+    let mut answer = Vec::new();
+    // However the connection ends, it does.
+    let _ = stream.read_to_end(&mut answer);
+
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.contains("first part"), "{answer}");
+    assert!(!answer.ends_with("0\r\n\r\n"), "it looks whole: {answer}");
+    gateway.process().line("why it was cut", |line| {
+        line.contains("nothing came within 300ms").then_some(())
+    });
+}
+
+#[test]
+fn an_upstream_that_switches_protocols_is_502() {
+    let upstream = Receiver::answering(|_, _| {
+        Answer::With(
+            101,
+            vec!["Connection: upgrade", "Upgrade: websocket"],
+            vec![],
+        )
+    });
+    let gateway = in_front_of(&upstream);
+
+    let reply = gateway.post("side", b"x");
+
+    assert_eq!((reply.status, reply.header("upgrade")), (502, None));
+}
+
+#[test]
+fn an_answer_that_is_measured_twice_comes_back_measured_once() {
+    let upstream = Receiver::answering(|_, _| {
+        Answer::With(
+            200,
+            vec!["Transfer-Encoding: chunked"],
+            b"4\r\nbody\r\n0\r\n\r\n".to_vec(),
+        )
+    });
+    let gateway = in_front_of(&upstream);
+
+    let reply = gateway.post("side", b"x");
+
+    assert_eq!((reply.status, reply.text().as_str()), (200, "body"));
+    assert_ne!(reply.header("content-length"), Some("14"));
+}
+
+#[test]
 fn a_chunked_body_goes_on_with_a_length_and_without_its_trailers() {
     let upstream = Receiver::start();
     let gateway = in_front_of(&upstream);
@@ -202,7 +327,7 @@ fn a_chunked_body_goes_on_with_a_length_and_without_its_trailers() {
 
 #[test]
 fn an_upstream_that_is_down_is_502() {
-    let gateway = Setup::new()
+    let mut gateway = Setup::new()
         .flow(
             "side",
             &format!("forward = \"http://{}\"", refused_address()),
@@ -212,6 +337,10 @@ fn an_upstream_that_is_down_is_502() {
     let reply = gateway.post("side", b"x");
 
     assert_eq!(reply.status, 502);
+    gateway.process().line("why", |line| {
+        let told = line.contains("connection_refused") && line.contains("Connection refused");
+        told.then_some(())
+    });
 }
 
 #[test]
@@ -275,6 +404,11 @@ fn in_observe_mode_everything_passes_and_the_upstream_is_told_what_was_found() {
     let got = upstream.wait_for(1).remove(0);
     assert_eq!(got.header("countersign-verified-at"), None);
     assert_eq!(got.header("countersign-key"), None);
+}
+
+/// A flow that lets anybody in.
+fn open(id: &str, more: &str) -> String {
+    format!("[[flows]]\nid = \"{id}\"\nauth = {{ mode = \"none\" }}\n{more}\n")
 }
 
 fn in_front_of(upstream: &Receiver) -> Gateway {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use countersign::{Keyring, Signer};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use toml::Spanned;
 
 use super::check::Checker;
@@ -13,6 +13,7 @@ use super::error::{Fault, quoted};
 use super::file::{Either, ForwardFile, Secretive, StepFile, Text};
 use super::flow::Common;
 use super::{Step, StepName, StepUrl, Upstream, url};
+use crate::hop;
 
 impl Checker<'_> {
     pub(super) fn steps(
@@ -191,13 +192,14 @@ impl Checker<'_> {
                 continue;
             };
             checked.set_sensitive(true);
-            if headers.insert(name, checked).is_some() {
+            if headers.keys().any(|known| hop::same(known, &name)) {
                 self.refuse(
                     written.span(),
                     "`headers` names one header twice",
-                    "header names do not tell capitals from small letters",
+                    "header names do not tell capitals from small letters, and receivers may not tell `_` and `.` from `-`",
                 );
             }
+            headers.insert(name, checked);
         }
         headers
     }
@@ -211,9 +213,10 @@ fn header_name(text: &str) -> Result<HeaderName, Fault> {
         )
     };
     let name: HeaderName = text.parse().map_err(|_| fault())?;
-    if OURS.contains(&name)
-        || name.as_str().starts_with("countersign-")
-        || name.as_str().starts_with("proxy-")
+    if hop::is_reserved(&name)
+        || hop::is_hop_by_hop(&name)
+        || hop::is_framing(&name)
+        || hop::is_for_proxies(&name)
     {
         return Err(Fault::new(
             format!("has `{name}`, which the gateway sets itself"),
@@ -222,18 +225,5 @@ fn header_name(text: &str) -> Result<HeaderName, Fault> {
     }
     Ok(name)
 }
-
-/// Names that belong to one connection or are computed for each request.
-const OURS: [HeaderName; 9] = [
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    header::EXPECT,
-    header::HOST,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("keep-alive"),
-];
 
 const DEFAULT_SCHEME: &str = "designer-cloud";

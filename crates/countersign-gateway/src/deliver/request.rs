@@ -57,14 +57,15 @@ impl<'a> StepRequest<'a> {
         now: SystemTime,
         random: [u8; 24],
     ) -> Result<Request<Bytes>, Unsendable> {
-        let hops = hops(self.headers)?;
-        let credentials = Credentials::new(self.flow.policy.auth());
+        let hops = hop::next_hop(self.headers)?;
+        let auth = self.flow.policy.auth();
+        let credentials = Credentials::new(auth);
         let target = credentials.strip(self.target);
         let mut request = Request::new(self.body.clone());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.url(&target)?;
 
-        let mut headers = hop::end_to_end(self.headers, |_| false);
+        let mut headers = hop::end_to_end(self.headers, |name| auth.reads(name));
         credentials.remove_from(&mut headers);
         trace(&mut headers, random)?;
         set(&mut headers, "countersign-attempt", self.attempt.into());
@@ -78,7 +79,7 @@ impl<'a> StepRequest<'a> {
             "countersign-flow",
             HeaderValue::try_from(self.flow.id.as_str())?,
         );
-        set(&mut headers, "countersign-hops", hops.into());
+        headers.insert(hop::HOPS, hops);
         set(
             &mut headers,
             "countersign-target",
@@ -141,21 +142,6 @@ fn set(headers: &mut HeaderMap, name: &'static str, value: HeaderValue) {
     headers.insert(HeaderName::from_static(name), value);
 }
 
-/// How many gateways this event has gone through, this one included.
-fn hops(headers: &HeaderMap) -> Result<u32, Unsendable> {
-    let before = headers
-        .get_all("countersign-hops")
-        .iter()
-        .filter_map(|line| line.to_str().ok()?.parse::<u32>().ok())
-        .max()
-        .unwrap_or(0);
-    if before < MAX_HOPS {
-        Ok(before + 1)
-    } else {
-        Err(Unsendable::Hops)
-    }
-}
-
 /// Keeps the sender's trace, or begins one.
 fn trace(headers: &mut HeaderMap, random: [u8; 24]) -> Result<(), InvalidHeaderValue> {
     let mut lines = headers.get_all(TRACEPARENT).iter();
@@ -199,9 +185,7 @@ fn is_traceparent(line: &[u8]) -> bool {
 /// Why no request can be made of an event for a step.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unsendable {
-    #[error(
-        "the event has gone through {MAX_HOPS} gateways already; two flows may be delivering to each other"
-    )]
+    #[error("{}", hop::TooManyHops)]
     Hops,
     #[error("cannot sign the request")]
     Sign(#[from] SignError),
@@ -211,8 +195,11 @@ pub(crate) enum Unsendable {
     Target,
 }
 
-/// How often an event may go from gateway to gateway.
-const MAX_HOPS: u32 = 8;
+impl From<hop::TooManyHops> for Unsendable {
+    fn from(_: hop::TooManyHops) -> Self {
+        Self::Hops
+    }
+}
 
 const TRACEPARENT: &str = "traceparent";
 

@@ -9,6 +9,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 use jiff::Timestamp;
 
+use super::failure::NoAnswer;
 use crate::config::Flow;
 use crate::hop;
 
@@ -27,13 +28,16 @@ impl Hop<'_> {
     ///
     /// # Errors
     ///
-    /// The upstream's address and this target do not make a URI together.
+    /// The request goes in circles, or the upstream's address and this target do not make a URI together.
     pub(super) fn onward(
         &self,
         inbound: &Parts,
         verdict: &Verdict,
-    ) -> Result<Request<()>, http::Error> {
-        let mut headers = hop::end_to_end(&inbound.headers, |_| false);
+    ) -> Result<Request<()>, NoAnswer> {
+        let hops = hop::next_hop(&inbound.headers)?;
+        let auth = self.flow.policy.auth();
+        let mut headers = hop::end_to_end(&inbound.headers, |name| auth.reads(name));
+        headers.insert(hop::HOPS, hops);
         self.tell_origin(&inbound.headers, &mut headers);
         self.tell_verdict(verdict, &mut headers);
 

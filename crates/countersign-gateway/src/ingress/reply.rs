@@ -14,9 +14,10 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 
 use crate::config::Feedback;
+use crate::forward::PassedBack;
 
 /// An answer's body: one buffer of ours, or an upstream's stream passed through.
-pub(crate) type Answer = Either<Full<Bytes>, Incoming>;
+pub(crate) type Answer = Either<Full<Bytes>, PassedBack<Incoming>>;
 
 /// An answer's body as it leaves the Layer.
 pub(crate) type Body = ReplyBody<Answer>;
@@ -50,6 +51,16 @@ pub(crate) fn repeated() -> Response<Answer> {
     problem(StatusCode::CONFLICT)
 }
 
+/// It is larger than the store takes.
+pub(crate) fn too_large() -> Response<Answer> {
+    problem(StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+/// The store cannot hold this one, now or later.
+pub(crate) fn unprocessable() -> Response<Answer> {
+    problem(StatusCode::UNPROCESSABLE_ENTITY)
+}
+
 /// We cannot make it durable now; the sender should come again.
 pub(crate) fn unavailable(retry_after: Duration) -> Response<Answer> {
     let mut reply = problem(StatusCode::SERVICE_UNAVAILABLE);
@@ -59,22 +70,24 @@ pub(crate) fn unavailable(retry_after: Duration) -> Response<Answer> {
     reply
 }
 
-/// The upstream cannot be reached, or its answer is not HTTP.
+/// The upstream cannot be reached, or its answer is none that can be passed back.
 pub(crate) fn bad_gateway() -> Response<Answer> {
     problem(StatusCode::BAD_GATEWAY)
 }
 
-/// The upstream did not begin to answer in time.
+/// The upstream was not reached, or did not begin to answer, in time.
 pub(crate) fn gateway_timeout() -> Response<Answer> {
     problem(StatusCode::GATEWAY_TIMEOUT)
 }
 
-/// An RFC 9457 problem that says no more than its status.
+/// The request has gone through too many gateways: it goes in circles.
+pub(crate) fn loop_detected() -> Response<Answer> {
+    problem(StatusCode::LOOP_DETECTED)
+}
+
+/// A problem as the Layer tells them, so that one listener has one form.
 fn problem(status: StatusCode) -> Response<Answer> {
-    let title = status.canonical_reason().unwrap_or_default();
-    let body = serde_json::json!({ "title": title, "status": status.as_u16() });
-    let content_type = HeaderValue::from_static("application/problem+json");
-    plain(status, Some(content_type), Bytes::from(body.to_string()))
+    Problem::of(status).map(|body| Either::Left(Full::new(body)))
 }
 
 fn receipt(id: &str, duplicate: bool) -> Bytes {

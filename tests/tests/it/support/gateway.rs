@@ -24,6 +24,7 @@ pub(crate) const FLOW_SECRET: &str = "end-to-end-secret-of-a-good-length";
 pub(crate) struct Setup {
     folder: Arc<TempDir>,
     admin: String,
+    listen: String,
     ingress: String,
     delivery: String,
     flows: String,
@@ -43,10 +44,17 @@ impl Setup {
         Self {
             folder: Arc::new(tempfile::tempdir().expect("a temporary folder")),
             admin: "127.0.0.1:0".to_owned(),
+            listen: "127.0.0.1:0".to_owned(),
             ingress: String::new(),
             delivery: "retry_delay = \"100ms\"\nmax_retries = 20\n".to_owned(),
             flows: String::new(),
         }
+    }
+
+    /// Another address for the ingress than any free one.
+    pub(crate) fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address.to_string();
+        self
     }
 
     /// More lines for the `[ingress]` table.
@@ -94,10 +102,11 @@ impl Setup {
     pub(crate) fn write(&self) -> PathBuf {
         let token = hex::encode(Sha256::digest(ADMIN_TOKEN));
         let text = format!(
-            "[ingress]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://hooks.example.com\"\n{}\n\
+            "[ingress]\nlisten = \"{}\"\npublic_url = \"https://hooks.example.com\"\n{}\n\
              [admin]\nlisten = \"{}\"\n\
              tokens = [{{ name = \"ops\", sha256 = \"{token}\", organization = \"default\" }}]\n\n\
              [store]\nurl = \"sqlite:{}\"\n\n[delivery]\n{}\n{}",
+            self.listen,
             self.ingress,
             self.admin,
             self.store().display(),

@@ -49,6 +49,7 @@ fn a_senders_word_about_itself_is_replaced_by_ours() {
         lines(&onward),
         [
             "countersign-flow: orders",
+            "countersign-hops: 1",
             "countersign-observed: bad_signature",
             "x-forwarded-for: 192.0.2.7",
             "x-forwarded-host: hooks.example.com",
@@ -78,7 +79,7 @@ fn a_proxy_of_ours_is_believed_and_the_chain_grows() {
     );
 
     assert_eq!(
-        lines(&onward)[2..],
+        lines(&onward)[3..],
         [
             "x-forwarded-for: 192.0.2.7, 10.0.0.2",
             "x-forwarded-host: hooks.example.com",
@@ -101,6 +102,34 @@ fn connection_cannot_strip_what_we_add() {
     assert!(!onward.headers().contains_key("connection"));
 }
 
+#[test]
+fn connection_cannot_strip_what_was_verified() {
+    let sly = request(
+        "/",
+        &[
+            ("connection", "X-Key, x-other"),
+            ("x-key", "a key of some length"),
+            ("x-other", "1"),
+        ],
+    );
+
+    let onward = try_pass(KEYED, "http://up", &sly, None, false, &OBSERVED).unwrap();
+
+    assert!(onward.headers().contains_key("x-key"));
+    assert!(!onward.headers().contains_key("x-other"));
+}
+
+#[test]
+fn a_request_that_goes_in_circles_goes_no_further() {
+    let again = |hops| {
+        let request = request("/", &[("countersign-hops", hops)]);
+        try_pass(FLOW, "http://up", &request, None, false, &OBSERVED)
+    };
+
+    assert_eq!(again("7").unwrap().headers()["countersign-hops"], "8");
+    assert!(matches!(again("8"), Err(NoAnswer::Loop(_))));
+}
+
 fn pass(
     upstream: &str,
     inbound: &Parts,
@@ -108,14 +137,25 @@ fn pass(
     peer_is_proxy: bool,
     verdict: &Verdict,
 ) -> Request<()> {
-    let config = Config::parse(FLOW, "countersign.toml".as_ref()).unwrap();
+    try_pass(FLOW, upstream, inbound, peer, peer_is_proxy, verdict).unwrap()
+}
+
+fn try_pass(
+    flow: &str,
+    upstream: &str,
+    inbound: &Parts,
+    peer: Option<&str>,
+    peer_is_proxy: bool,
+    verdict: &Verdict,
+) -> Result<Request<()>, NoAnswer> {
+    let config = Config::parse(flow, "countersign.toml".as_ref()).unwrap();
     let hop = Hop {
         flow: &config.flows[0],
         peer: peer.map(|peer| peer.parse().unwrap()),
         peer_is_proxy,
         upstream: &upstream.parse().unwrap(),
     };
-    hop.onward(inbound, verdict).unwrap()
+    hop.onward(inbound, verdict)
 }
 
 fn request(target: &str, headers: &[(&str, &str)]) -> Parts {
@@ -140,5 +180,12 @@ const FLOW: &str = r#"
     [[flows]]
     id = "orders"
     auth = { mode = "none" }
+    forward = "http://up"
+"#;
+
+const KEYED: &str = r#"
+    [[flows]]
+    id = "orders"
+    auth = { mode = "api_key", header = "X-Key", keys = [{ secret = "a key of some length" }] }
     forward = "http://up"
 "#;

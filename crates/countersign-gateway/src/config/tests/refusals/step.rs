@@ -106,6 +106,26 @@ fn steps_have_names_and_places() {
             "the gateway sets itself",
         ),
         (
+            &step("name = \"a\", url = \"http://a/\", headers = { countersign_event = \"x\" }"),
+            4,
+            "the gateway sets itself",
+        ),
+        (
+            &step("name = \"a\", url = \"http://a/\", headers = { Transfer_Encoding = \"x\" }"),
+            4,
+            "the gateway sets itself",
+        ),
+        (
+            &step("name = \"a\", url = \"http://a/\", headers = { \"Proxy.X\" = \"x\" }"),
+            4,
+            "the gateway sets itself",
+        ),
+        (
+            &step("name = \"a\", url = \"http://a/\", headers = { X-A = \"a\", X_A = \"b\" }"),
+            4,
+            "one header twice",
+        ),
+        (
             &step("name = \"a\", url = \"http://a/\", headers = { X = \"a\\nb\" }"),
             4,
             "control characters",
