@@ -109,6 +109,7 @@ fn prefill(runtime: &Runtime, path: &Path, pending: u64, lanes: u64) -> Result<(
     )?;
     connection.execute_batch(
         "UPDATE lanes SET fresh = (SELECT count(*) FROM deliveries WHERE id BETWEEN lanes.id << 42 AND (lanes.id + 1 << 42) - 1);
+         UPDATE meta SET value = (SELECT max(id) FROM events) WHERE name = 'filed_events';
          UPDATE events SET received = unixepoch() * 1000 WHERE id = 1;
          PRAGMA synchronous = FULL;
          PRAGMA wal_checkpoint(TRUNCATE);",

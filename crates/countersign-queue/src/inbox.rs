@@ -69,11 +69,12 @@ impl<T> Mailbox<T> {
         }
     }
 
-    /// Waits until there is something to take, the mailbox is closed or `patience` is over.
-    pub(crate) fn wait(&self, patience: Duration) {
+    /// Waits until there is something to take, the mailbox is closed or `patience` is over; whether it was over.
+    pub(crate) fn wait(&self, patience: Duration) -> bool {
         let state = self.lock();
         let nothing = |state: &mut State<T>| state.waiting.is_empty() && !state.closed;
-        drop(self.filled.wait_timeout_while(state, patience, nothing));
+        let waited = self.filled.wait_timeout_while(state, patience, nothing);
+        waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {

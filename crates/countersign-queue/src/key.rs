@@ -13,6 +13,18 @@ impl LaneNumber {
     /// The most lanes there can be: about two million.
     pub(crate) const LIMIT: usize = 1 << 21;
 
+    /// Lanes as stored: their numbers with commas.
+    pub(crate) fn list(lanes: &[Self]) -> String {
+        let numbers: Vec<_> = lanes.iter().map(|lane| lane.0.to_string()).collect();
+        numbers.join(",")
+    }
+
+    /// Reads what [`list`](Self::list) wrote; what is no lane's number is left out.
+    pub(crate) fn parse_list(stored: &str) -> impl Iterator<Item = Self> {
+        let numbers = stored.split(',').filter_map(|number| number.parse().ok());
+        numbers.map(Self).filter(|lane| lane.index() < Self::LIMIT)
+    }
+
     /// The lane's place in a list of all lanes.
     pub(crate) fn index(self) -> usize {
         self.0 as usize

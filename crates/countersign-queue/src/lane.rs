@@ -18,6 +18,10 @@ pub(crate) struct Lane {
     pub(crate) fresh: Fresh,
     pub(crate) retry: Retry,
     pub(crate) in_flight: usize,
+    /// Every row up to this event has been claimed at some time.
+    pub(crate) claimed: u64,
+    /// Rows that the ledger does not count yet.
+    pub(crate) unfiled: Unfiled,
     /// As committed.
     pub(crate) ledger: Ledger,
     /// As it will be with the group that is being written.
@@ -43,6 +47,13 @@ pub(crate) struct Ledger {
     pub(crate) done: u64,
     /// Rows that were given up.
     pub(crate) dead: u64,
+}
+
+/// How many deliveries have no row of their own yet.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Unfiled {
+    pub(crate) owed: u64,
+    pub(crate) done: u64,
 }
 
 /// What a lane gave out.
@@ -78,6 +89,8 @@ impl Lane {
             fresh: Fresh::new(window, ledger.cursor, ledger.fresh == 0),
             retry: Retry::new(window, ledger.waiting == 0),
             in_flight: 0,
+            claimed: ledger.cursor,
+            unfiled: Unfiled::default(),
             ledger,
             staged: ledger,
             in_ring: false,

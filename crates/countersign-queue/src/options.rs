@@ -18,6 +18,8 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// How many due rows of one step are kept in memory (256).
     pub window: usize,
+    /// How many deliveries are filed together, in the place where their step's other deliveries lie (4,096).
+    pub filing: usize,
     /// How large all events that wait for a commit may be together, before `append` makes callers wait (64 MiB).
     pub waiting_bytes: usize,
     /// How large one event may be, with its headers (64 MiB).
@@ -37,6 +39,7 @@ impl Default for Options {
             replay_cap: 1_000_000,
             reserve_bytes: 64 << 20,
             window: 256,
+            filing: 4096,
             waiting_bytes: 64 << 20,
             max_event_bytes: 64 << 20,
             abandoned_delay: Duration::from_secs(10),

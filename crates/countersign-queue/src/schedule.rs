@@ -200,6 +200,7 @@ impl Schedule {
         if lane.staged == lane.ledger {
             self.staged.push(number);
         }
+        lane.staged.cursor = lane.claimed;
         &mut lane.staged
     }
 

@@ -14,7 +14,9 @@ use crate::{OpenError, Options, StoreFailure};
 
 mod admit;
 mod file;
+mod filing;
 mod group;
+mod merge;
 mod pick;
 mod reader;
 mod recover;
@@ -24,6 +26,7 @@ mod search;
 mod sql;
 mod tails;
 mod trouble;
+mod view;
 mod writer;
 
 use file::Place;

@@ -142,6 +142,7 @@ impl Told {
 fn work_until_killed(path: &Path) {
     let mut options = Options::default();
     options.max_event_bytes = 8192;
+    options.filing = 100;
     let queue = Queue::open(path, options).unwrap();
     let process = std::process::id();
     let runtime = tokio::runtime::Builder::new_multi_thread()

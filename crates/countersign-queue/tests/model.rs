@@ -65,10 +65,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_queue_does_what_a_map_would(steps in prop::collection::vec(step(), 1..80)) {
+    fn the_queue_does_what_a_map_would(
+        filing in prop::sample::select(vec![1, 3, 10, 4096]),
+        steps in prop::collection::vec(step(), 1..80),
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let mut run = Run::new();
+            let mut run = Run::new(filing);
             for step in steps {
                 run.step(step).await;
             }
@@ -81,6 +84,7 @@ proptest! {
 struct Run {
     bench: Bench,
     hands: Hands,
+    filing: usize,
     claims: Vec<Claim>,
     deliveries: BTreeMap<(EventId, String), Delivery>,
     events: BTreeMap<EventId, String>,
@@ -98,11 +102,12 @@ struct Delivery {
 }
 
 impl Run {
-    fn new() -> Self {
+    fn new(filing: usize) -> Self {
         let hands = Hands::new();
         Self {
-            bench: Bench::with(options(&hands)),
+            bench: Bench::with(options(&hands, filing)),
             hands,
+            filing,
             claims: Vec::new(),
             deliveries: BTreeMap::new(),
             events: BTreeMap::new(),
@@ -150,12 +155,12 @@ impl Run {
             }
             Step::Reopen | Step::Crash => {
                 self.bench.queue.stats().await.unwrap();
-                let crashed = self.bench.crash(options(&self.hands));
+                let crashed = self.bench.crash(options(&self.hands, self.filing));
                 let before = std::mem::replace(&mut self.bench, crashed);
                 if matches!(step, Step::Reopen) {
                     drop(std::mem::replace(
                         &mut self.bench,
-                        before.reopen(options(&self.hands)).await,
+                        before.reopen(options(&self.hands, self.filing)).await,
                     ));
                 }
                 self.claims.clear();
@@ -330,8 +335,9 @@ fn pick_of<'d>(
 }
 
 /// Windows so small that they run dry all the time.
-fn options(hands: &Hands) -> Options {
+fn options(hands: &Hands, filing: usize) -> Options {
     let mut options = hands.options();
     options.window = 2;
+    options.filing = filing;
     options
 }

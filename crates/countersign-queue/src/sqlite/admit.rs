@@ -31,7 +31,7 @@ impl Writer<'_> {
         let mut first = 0;
         while let Some(append) = admitted.get(first) {
             match self.find_numbers(&append.event) {
-                Ok(flow) => admitted[first].flow = flow,
+                Ok(plan) => admitted[first].plan = plan,
                 Err(Trouble::Full) => {
                     self.full = true;
                     refuse_all(admitted, &AppendError::Full);
@@ -93,17 +93,15 @@ impl Writer<'_> {
         }
     }
 
-    /// The number of the event's flow, after seeing to it that its lanes have numbers too.
+    /// The number of the event's plan, after seeing to it that everything in it has one.
     fn find_numbers(&mut self, event: &NewEvent) -> Result<usize, Trouble> {
         let keep = event
             .replay
             .map_or(0, |replay| duration_millis(replay.keep));
-        if let Some(flow) = self.names.number(&event.organization, &event.flow) {
-            let known = self.names.flow(flow);
-            if keep <= self.replay_keep
-                && lane_names(&event.steps).all(|step| known.lane(step).is_some())
-            {
-                return Ok(flow);
+        let known = self.names.number(&event.organization, &event.flow);
+        if let Some(plan) = known.and_then(|flow| self.names.plan_number(flow, &event.steps)) {
+            if keep <= self.replay_keep {
+                return Ok(plan);
             }
         }
         let connection = self.sql.connection;
@@ -115,15 +113,17 @@ impl Writer<'_> {
                 Ok(_) => Ok(()),
                 Err(error) => Err(Trouble::of_row(&error)),
             };
-        let known = self.names.number(&event.organization, &event.flow);
         let flow = known.unwrap_or(self.names.count());
         if known.is_none() {
-            let row = params![flow as i64, event.organization, event.flow];
-            run("INSERT INTO flows VALUES (?, ?, ?)", row)?;
+            run(
+                "INSERT INTO flows VALUES (?, ?, ?)",
+                params![flow as i64, event.organization, event.flow],
+            )?;
         }
-        let mut new = Vec::new();
+        let (mut lanes, mut new) = (Vec::new(), Vec::new());
         for step in lane_names(&event.steps) {
-            if known.is_some_and(|flow| self.names.flow(flow).lane(step).is_some()) {
+            if let Some(lane) = known.and_then(|flow| self.names.flow(flow).lane(step)) {
+                lanes.push(lane);
                 continue;
             }
             let number = self.schedule.lanes().len() + new.len();
@@ -134,7 +134,17 @@ impl Writer<'_> {
                 "INSERT INTO lanes (id, flow, step) VALUES (?, ?, ?)",
                 params![number as i64, flow as i64, step],
             )?;
+            lanes.push(LaneNumber(number as u32));
             new.push(Arc::from(step));
+        }
+        let known_plan = known.and_then(|flow| self.names.plan_number(flow, &event.steps));
+        if known_plan.is_none() {
+            let row = params![
+                self.names.plan_count() as i64,
+                flow as i64,
+                LaneNumber::list(&lanes)
+            ];
+            run("INSERT INTO plans VALUES (?, ?, ?)", row)?;
         }
         if keep > self.replay_keep {
             run(
@@ -157,7 +167,7 @@ impl Writer<'_> {
                 .add(flow, Arc::clone(&step), Ledger::default());
             self.names.add_lane(flow, step, lane);
         }
-        Ok(flow)
+        Ok(known_plan.unwrap_or_else(|| self.names.add_plan(flow, lanes.into())))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::filing::Found;
 use crate::command::{Command, Settlement};
 use crate::key::DeliveryKey;
 use crate::schedule::Lease;
@@ -26,7 +27,7 @@ pub(crate) struct Group {
 pub(crate) struct Append {
     pub(crate) event: NewEvent,
     pub(crate) weight: usize,
-    pub(crate) flow: usize,
+    pub(crate) plan: usize,
     /// Its name, from when it is written.
     pub(crate) id: Option<EventId>,
     pub(crate) answer: oneshot::Sender<Result<Appended, AppendError>>,
@@ -83,6 +84,8 @@ pub(crate) struct Settling {
     pub(crate) how: Settlement,
     /// When it is due again, from when it is written.
     pub(crate) due: Option<u64>,
+    /// How its delivery stands without a row, where the attempt's row says it all.
+    pub(crate) found: Option<Found>,
     pub(crate) answer: Option<oneshot::Sender<Result<(), SettleError>>>,
 }
 
@@ -104,11 +107,11 @@ impl Group {
                     permit,
                 } => {
                     bytes += weight;
-                    let (flow, id, echoes) = (usize::MAX, None, Vec::new());
+                    let (plan, id, echoes) = (usize::MAX, None, Vec::new());
                     group.appends.push(Append {
                         event,
                         weight,
-                        flow,
+                        plan,
                         id,
                         answer,
                         echoes,
@@ -132,6 +135,7 @@ impl Group {
                         delivery,
                         how,
                         due: None,
+                        found: None,
                         answer,
                     });
                 }

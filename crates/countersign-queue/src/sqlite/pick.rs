@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Error;
 
 use super::group::{Claiming, Pick};
-use super::sql::{Settled, Stored};
+use super::sql::{Filed, Stored};
 use super::trouble::Trouble;
 use super::writer::Writer;
 use crate::key::{DeliveryKey, LaneNumber};
@@ -47,7 +47,11 @@ impl Writer<'_> {
     /// Reads what a lane asks for.
     fn look(&mut self, number: LaneNumber) -> rusqlite::Result<()> {
         if let Some((after, limit)) = self.schedule.lane(number).fresh.wants() {
-            let rows = self.sql.fresh(number, after, limit)?;
+            let mut rows = self.sql.fresh(number, after, limit)?;
+            if rows.len() < limit {
+                let past = rows.last().copied().unwrap_or(after);
+                rows.extend(self.unfiled.owed(number, past).take(limit - rows.len()));
+            }
             self.schedule.lane(number).fresh.refill(rows);
         }
         let lane = self.schedule.lane(number);
@@ -78,11 +82,7 @@ impl Writer<'_> {
     ) -> rusqlite::Result<Option<Pick>> {
         let delivery = DeliveryKey::new(number, taken.event());
         let (attempt, last) = match taken {
-            Taken::Fresh { event } => {
-                let ledger = self.schedule.stage(number);
-                ledger.cursor = ledger.cursor.max(event);
-                (1, 0)
-            }
+            Taken::Fresh { .. } => (1, 0),
             Taken::Retry { .. } => match self.sql.delivery(delivery)? {
                 Some((state, attempts, last)) if state == Stored::Waiting as i64 => {
                     (attempts.saturating_add(1), last)
@@ -116,15 +116,14 @@ impl Writer<'_> {
             if let Err(reason) = pick.event {
                 let attempts = pick.lease.attempt - 1;
                 let reason = format!("damaged: {reason}");
-                let row = Settled {
-                    state: Stored::Dead,
+                let row = Filed {
                     attempts,
-                    due: None,
                     last: pick.lease.last,
                     reason: Some(&reason),
+                    ..Filed::new(Stored::Dead)
                 };
-                self.sql.settle(pick.delivery, &row)?;
-                self.stage_move(pick.delivery.lane(), pick.lease.taken, Stored::Dead);
+                self.sql.file(pick.delivery, &row)?;
+                self.stage_move(pick.delivery, pick.lease.taken, Stored::Dead);
             } else {
                 put_mark(pick.delivery, pick.lease.attempt, &mut claimed);
             }
@@ -154,10 +153,11 @@ impl Writer<'_> {
     }
 
     /// Counts a delivery in its new state.
-    pub(super) fn stage_move(&mut self, lane: LaneNumber, from: Taken, to: Stored) {
-        let ledger = self.schedule.stage(lane);
+    pub(super) fn stage_move(&mut self, delivery: DeliveryKey, from: Taken, to: Stored) {
+        let filed = !self.unfiled.contains(delivery);
+        let ledger = self.schedule.stage(delivery.lane());
         match from {
-            Taken::Fresh { .. } => ledger.fresh = ledger.fresh.saturating_sub(1),
+            Taken::Fresh { .. } => ledger.fresh -= u64::from(filed).min(ledger.fresh),
             Taken::Retry { .. } => ledger.waiting = ledger.waiting.saturating_sub(1),
         }
         match to {

@@ -5,17 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::search;
-use super::sql::{self, Stored, count};
+use super::sql::{self, count};
+use super::view::{View, of_engine};
 use crate::command::Question;
-use crate::id::LAST_ROW;
-use crate::key::{DeliveryKey, LaneNumber};
-use crate::names::NO_STEP;
+use crate::key::DeliveryKey;
 use crate::options::from_millis;
 use crate::shared::Shared;
-use crate::{AttemptRecord, Delivery, EventId, ReadError, State, StoredEvent};
+use crate::{AttemptRecord, EventId, ReadError, State, StoredEvent};
 
 /// Answers until there will be no more questions.
 pub(super) fn run(connection: &Connection, shared: &Arc<Shared>) {
@@ -32,13 +31,13 @@ pub(super) fn run(connection: &Connection, shared: &Arc<Shared>) {
         // Whoever went away does not need the answer.
         match question {
             Question::Attempts { id, answer } => {
-                drop(answer.send(at_once(connection, || attempts(connection, id))))
+                drop(answer.send(at_once(connection, |view| attempts(view, id))))
             }
             Question::Event { id, answer } => {
-                drop(answer.send(at_once(connection, || event(connection, id))))
+                drop(answer.send(at_once(connection, |view| event(view, id))))
             }
             Question::Events { query, answer } => {
-                drop(answer.send(at_once(connection, || search::events(connection, &query))));
+                drop(answer.send(at_once(connection, |view| search::events(view, &query))));
             }
         }
     }
@@ -47,36 +46,29 @@ pub(super) fn run(connection: &Connection, shared: &Arc<Shared>) {
 /// Looks at one moment of the store.
 fn at_once<T>(
     connection: &Connection,
-    look: impl FnOnce() -> Result<T, ReadError>,
+    look: impl FnOnce(&View<'_>) -> Result<T, ReadError>,
 ) -> Result<T, ReadError> {
     let moment = connection.unchecked_transaction().map_err(of_engine)?;
-    let found = look();
+    let found = View::new(connection).and_then(|view| look(&view));
     moment.finish().map_err(of_engine)?;
     found
 }
 
-/// A flow by its number, its organization and its own name.
-type FlowName = (u64, Arc<str>, Arc<str>);
-
-/// A lane by its number and its step's name.
-pub(super) type LaneName = (LaneNumber, Arc<str>);
-
-fn event(connection: &Connection, id: EventId) -> Result<Option<StoredEvent>, ReadError> {
-    let Some((flow, organization, name)) = flow_of(connection, id)? else {
+fn event(view: &View<'_>, id: EventId) -> Result<Option<StoredEvent>, ReadError> {
+    let Some(plan) = view.plan_of(id)? else {
         return Ok(None);
     };
     let select =
         "SELECT tail, received, method, key, target, headers, body FROM events WHERE id = ?";
-    let found = connection
-        .prepare_cached(select)
-        .and_then(|mut row| {
-            row.query_row([id.row() as i64], |row| {
-                Ok(sql::event(id.row(), row, &organization, &name))
-            })
+    let (row, organization, flow) = (id.row(), &plan.organization, &plan.flow);
+    let found = view
+        .prepare(select)?
+        .query_row([row as i64], |found| {
+            Ok(sql::event(row, found, organization, flow))
         })
         .map_err(of_engine)?;
     let event = found.map_err(|reason| ReadError::Corrupt(reason.into()))?;
-    let deliveries = deliveries(connection, id.row(), &lanes_of(connection, flow)?)?;
+    let deliveries = view.deliveries(row, &plan.lanes)?;
     Ok(Some(StoredEvent {
         event,
         state: State::of(&deliveries),
@@ -84,27 +76,21 @@ fn event(connection: &Connection, id: EventId) -> Result<Option<StoredEvent>, Re
     }))
 }
 
-fn attempts(connection: &Connection, id: EventId) -> Result<Vec<AttemptRecord>, ReadError> {
-    let Some((flow, ..)) = flow_of(connection, id)? else {
+fn attempts(view: &View<'_>, id: EventId) -> Result<Vec<AttemptRecord>, ReadError> {
+    let Some(plan) = view.plan_of(id)? else {
         return Ok(Vec::new());
     };
     let select = "SELECT previous, number, started, took, outcome, status, error, answer FROM attempts WHERE id = ?";
-    let mut select = connection.prepare_cached(select).map_err(of_engine)?;
+    let mut select = view.prepare(select)?;
     let mut found = Vec::new();
-    for (lane, step) in lanes_of(connection, flow)? {
-        let delivery = DeliveryKey::new(lane, id.row());
-        let last = connection
-            .prepare_cached("SELECT last FROM deliveries WHERE id = ?")
-            .and_then(|mut last| {
-                last.query_row([delivery.stored()], |row| Ok(count(row, 0)))
-                    .optional()
-            });
-        let mut next = last.map_err(of_engine)?.unwrap_or(0);
+    for (lane, step) in &plan.lanes {
+        let delivery = DeliveryKey::new(*lane, id.row());
+        let mut next = view.last_attempt(delivery)?;
         // The chain goes back from the last one; what goes forward is damaged.
         while next != 0 {
             let row = select
                 .query_row([next as i64], |row| {
-                    Ok((count(row, 0), attempt(row, &step)?))
+                    Ok((count(row, 0), attempt(row, step)?))
                 })
                 .optional();
             let Some((previous, record)) = row.map_err(of_engine)? else {
@@ -132,72 +118,4 @@ fn attempt(row: &Row<'_>, step: &Arc<str>) -> rusqlite::Result<AttemptRecord> {
             .map(Bytes::from)
             .unwrap_or_default(),
     })
-}
-
-/// The event's flow, organization and flow name, if the whole id is right.
-fn flow_of(connection: &Connection, id: EventId) -> Result<Option<FlowName>, ReadError> {
-    let select = "SELECT f.id, f.organization, f.name FROM events e JOIN flows f ON f.id = e.flow
-                  WHERE e.id = ? AND e.tail = ?";
-    let mut select = connection.prepare_cached(select).map_err(of_engine)?;
-    let row = select.query_row(params![id.row() as i64, id.tail() as i64], |row| {
-        Ok((count(row, 0), row.get(1)?, row.get(2)?))
-    });
-    row.optional().map_err(of_engine)
-}
-
-/// Every lane that the flow ever had.
-pub(super) fn lanes_of(connection: &Connection, flow: u64) -> Result<Vec<LaneName>, ReadError> {
-    let mut lanes = connection
-        .prepare_cached("SELECT id, step FROM lanes WHERE flow = ?")
-        .map_err(of_engine)?;
-    let lanes = lanes.query_map([flow as i64], |row| {
-        Ok((
-            LaneNumber((count(row, 0) as usize).min(LaneNumber::LIMIT - 1) as u32),
-            row.get(1)?,
-        ))
-    });
-    lanes
-        .map_err(of_engine)?
-        .collect::<rusqlite::Result<_>>()
-        .map_err(of_engine)
-}
-
-/// What the event in row `event` owes, or owed, to the steps of these lanes.
-pub(super) fn deliveries(
-    connection: &Connection,
-    event: u64,
-    lanes: &[LaneName],
-) -> Result<Vec<Delivery>, ReadError> {
-    let select = "SELECT state, attempts, due, reason FROM deliveries WHERE id = ?";
-    let mut select = connection.prepare_cached(select).map_err(of_engine)?;
-    let mut found = Vec::new();
-    for (lane, step) in lanes.iter().filter(|(_, step)| **step != *NO_STEP) {
-        let delivery = DeliveryKey::new(*lane, event.min(LAST_ROW));
-        let row = select.query_row([delivery.stored()], |row| {
-            let state = row.get(0)?;
-            Ok(Delivery {
-                step: Arc::clone(step),
-                state: state_of(state),
-                attempts: u32::try_from(count(row, 1)).unwrap_or(u32::MAX),
-                due: row
-                    .get::<_, Option<i64>>(2)?
-                    .map(|due| from_millis(due.max(0) as u64)),
-                reason: row.get(3)?,
-            })
-        });
-        found.extend(row.optional().map_err(of_engine)?);
-    }
-    Ok(found)
-}
-
-fn state_of(stored: i64) -> State {
-    match stored {
-        done if done == Stored::Done as i64 => State::Done,
-        dead if dead == Stored::Dead as i64 => State::Dead,
-        _ => State::Pending,
-    }
-}
-
-pub(super) fn of_engine(error: impl std::borrow::Borrow<rusqlite::Error>) -> ReadError {
-    ReadError::Store(error.borrow().to_string().into())
 }

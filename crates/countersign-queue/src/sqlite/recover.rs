@@ -1,15 +1,16 @@
 //! What is done before a queue that was open before is used again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::pick::marked;
 use super::rows::LONGEST_WAIT;
-use super::sql::{AttemptRow, Settled, Sql, Stored, count};
+use super::sql::{AttemptRow, Filed, Sql, Stored, count};
 use super::writer::Writer;
 use crate::id::LAST_ROW;
-use crate::key::LaneNumber;
+use crate::key::{DeliveryKey, LaneNumber};
 use crate::lane::Ledger;
 use crate::names::Names;
 use crate::schedule::Schedule;
@@ -26,28 +27,42 @@ pub(super) struct Recovered {
     pub(super) removed_through: u64,
 }
 
-/// Counts what was interrupted as attempts, and reads the rest of what the writer begins with.
+/// Files what was not filed, counts what was interrupted as attempts, and reads what the writer begins with.
 pub(super) fn recover(connection: &Connection, options: &Options) -> Result<Recovered> {
     let now = options.clock.now();
     let transaction = connection.unchecked_transaction()?;
-    let next_attempt = count_interrupted(&transaction, now)?;
-    let (names, schedule) = read_lanes(&transaction, options.window)?;
-    clamp_due_times(&transaction, &schedule, now)?;
+    let mut sql = Sql::prepare(&transaction)?;
     let meta = |name: &str| {
         let value = transaction.query_row("SELECT value FROM meta WHERE name = ?", [name], |row| {
             Ok(count(row, 0))
         });
         value.optional().map(Option::unwrap_or_default)
     };
+    let last = |table: &str| {
+        transaction.query_row(&format!("SELECT max(id) FROM {table}"), [], |row| {
+            Ok(count(row, 0))
+        })
+    };
+    let (filed_events, filed_attempts) = (meta("filed_events")?, meta("filed_attempts")?);
+    file_rest(&transaction, &mut sql, filed_events, filed_attempts)?;
+    let next_attempt = last("attempts")?.max(filed_attempts) as i64 + 1;
+    let next_attempt = count_interrupted(&transaction, &mut sql, next_attempt, now)?;
+    let (names, schedule) = read_names(&transaction, options.window)?;
+    clamp_due_times(&transaction, &schedule, now)?;
     let (replay_keep, removed_through) = (meta("replay_keep")?, meta("removed_through")?);
-    let last = transaction.query_row("SELECT max(id) FROM events", [], |row| Ok(count(row, 0)))?;
-    let last_claimed = schedule
+    let claimed = schedule
         .lanes()
         .iter()
         .map(|lane| lane.ledger.cursor)
         .max()
         .unwrap_or(0);
-    let next_event = last.max(removed_through).max(last_claimed) + 1;
+    let next_event = last("events")?
+        .max(removed_through)
+        .max(filed_events)
+        .max(claimed)
+        + 1;
+    sql.note_filed(next_event - 1, next_attempt - 1)?;
+    drop(sql);
     transaction.commit()?;
     Ok(Recovered {
         names,
@@ -59,14 +74,66 @@ pub(super) fn recover(connection: &Connection, options: &Options) -> Result<Reco
     })
 }
 
+/// Gives every delivery its row: what the attempts say is done, what the events say is owed.
+fn file_rest(connection: &Connection, sql: &mut Sql<'_>, events: u64, attempts: u64) -> Result<()> {
+    let mut moved: HashMap<LaneNumber, (u64, u64)> = HashMap::new();
+    let mut done =
+        connection.prepare("SELECT id, delivery FROM attempts WHERE id > ? AND done = 1")?;
+    let mut done = done.query([attempts as i64])?;
+    while let Some(row) = done.next()? {
+        let Some(delivery) = DeliveryKey::from_stored(row.get(1)?) else {
+            continue;
+        };
+        if sql.delivery(delivery)?.is_none() {
+            sql.file(
+                delivery,
+                &Filed {
+                    attempts: 1,
+                    last: row.get(0)?,
+                    ..Filed::new(Stored::Done)
+                },
+            )?;
+            moved.entry(delivery.lane()).or_default().1 += 1;
+        }
+    }
+    let owed =
+        "SELECT e.id, p.lanes, (SELECT step FROM lanes WHERE id = CAST(p.lanes AS INTEGER)) <> ''
+                FROM events e JOIN plans p ON p.id = e.plan WHERE e.id > ?";
+    let mut owed = connection.prepare(owed)?;
+    let mut owed = owed.query([events as i64])?;
+    while let Some(row) = owed.next()? {
+        let event = count(row, 0).min(LAST_ROW);
+        let owes: bool = row.get(2)?;
+        for lane in LaneNumber::parse_list(row.get_ref(1)?.as_str()?) {
+            let delivery = DeliveryKey::new(lane, event);
+            if sql.delivery(delivery)?.is_some() {
+                continue;
+            }
+            sql.file(
+                delivery,
+                &Filed::new(if owes { Stored::Fresh } else { Stored::Done }),
+            )?;
+            let (fresh, done) = moved.entry(lane).or_default();
+            *(if owes { fresh } else { done }) += 1;
+        }
+    }
+    for (lane, (fresh, done)) in moved {
+        let update = "UPDATE lanes SET fresh = fresh + ?, done = done + ? WHERE id = ?";
+        connection.execute(update, params![fresh as i64, done as i64, lane.0])?;
+    }
+    Ok(())
+}
+
 /// Whatever was claimed and not settled had one attempt that was cut short, and is due at once.
-fn count_interrupted(connection: &Connection, now: u64) -> Result<i64> {
-    let last_attempt: Option<i64> =
-        connection.query_row("SELECT max(id) FROM attempts", [], |row| row.get(0))?;
-    let mut next_attempt = last_attempt.unwrap_or(0) + 1;
+fn count_interrupted(
+    connection: &Connection,
+    sql: &mut Sql<'_>,
+    first: i64,
+    now: u64,
+) -> Result<i64> {
+    let mut next_attempt = first;
     let mut claims = connection.prepare("SELECT claimed, at FROM claims ORDER BY id")?;
     let claims = claims.query_map([], |row| Ok((row.get::<_, Vec<u8>>(0)?, count(row, 1))))?;
-    let mut sql = Sql::prepare(connection)?;
     let mut interrupted = 0_u64;
     for claim in claims {
         let (claimed, at) = claim?;
@@ -85,6 +152,7 @@ fn count_interrupted(connection: &Connection, now: u64) -> Result<i64> {
                 previous: last,
                 delivery,
                 number,
+                done: false,
                 started: at,
                 took: 0,
                 outcome: "interrupted",
@@ -92,17 +160,13 @@ fn count_interrupted(connection: &Connection, now: u64) -> Result<i64> {
                 error: None,
                 answer: &[],
             })?;
-            let (state, due) = (Stored::Waiting, Some(now));
-            sql.settle(
-                delivery,
-                &Settled {
-                    state,
-                    attempts: number,
-                    due,
-                    last: id,
-                    reason: None,
-                },
-            )?;
+            let row = Filed {
+                attempts: number,
+                due: Some(now),
+                last: id,
+                ..Filed::new(Stored::Waiting)
+            };
+            sql.file(delivery, &row)?;
             if fresh {
                 let moved =
                     "UPDATE lanes SET fresh = fresh - 1, waiting = waiting + 1 WHERE id = ?";
@@ -121,7 +185,7 @@ fn count_interrupted(connection: &Connection, now: u64) -> Result<i64> {
     Ok(next_attempt)
 }
 
-fn read_lanes(connection: &Connection, window: usize) -> Result<(Names, Schedule)> {
+fn read_names(connection: &Connection, window: usize) -> Result<(Names, Schedule)> {
     let (mut names, mut schedule) = (Names::default(), Schedule::new(window));
     let mut flows = connection.prepare("SELECT id, organization, name FROM flows ORDER BY id")?;
     let mut flows = flows.query([])?;
@@ -148,6 +212,22 @@ fn read_lanes(connection: &Connection, window: usize) -> Result<(Names, Schedule
         }
         let lane = schedule.add(flow, Arc::clone(&step), ledger);
         names.add_lane(flow, step, lane);
+    }
+    let mut plans = connection.prepare("SELECT id, flow, lanes FROM plans ORDER BY id")?;
+    let mut plans = plans.query([])?;
+    while let Some(row) = plans.next()? {
+        let flow = count(row, 1) as usize;
+        expect_number(row.get(0)?, names.plan_count())?;
+        if flow >= names.count() {
+            return Err(damaged(row.get(0)?));
+        }
+        let lanes = LaneNumber::parse_list(row.get_ref(2)?.as_str()?);
+        names.add_plan(
+            flow,
+            lanes
+                .filter(|lane| lane.index() < schedule.lanes().len())
+                .collect(),
+        );
     }
     Ok((names, schedule))
 }

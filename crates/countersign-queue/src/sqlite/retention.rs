@@ -1,5 +1,6 @@
 //! Retention: settled events go when they are old enough, a few at a time, when there is nothing better to do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
@@ -45,7 +46,7 @@ impl Writer<'_> {
         if now < self.sweep.next.saturating_add(patience) {
             return Ok(());
         }
-        match self.sweep(now) {
+        match self.file().and_then(|()| self.sweep(now)) {
             Ok(true) => self.sweep.next = now,
             Ok(false) => {
                 self.sweep.cursor = 0;
@@ -95,13 +96,17 @@ impl Writer<'_> {
         Ok(true)
     }
 
-    /// The next events received before `old`, with their flows.
+    /// The next events received before `old`, with their plans.
     fn old_events(&self, old: u64) -> rusqlite::Result<Vec<(u64, usize)>> {
         let connection = self.sql.connection;
         let mut rows = connection.prepare_cached(
-            "SELECT id, flow, received FROM events WHERE id > ? ORDER BY id LIMIT ?",
+            "SELECT id, plan, received FROM events WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
         )?;
-        let mut rows = rows.query(params![self.sweep.cursor as i64, BATCH as i64])?;
+        let mut rows = rows.query(params![
+            self.sweep.cursor as i64,
+            self.unfiled.filed_events() as i64,
+            BATCH as i64
+        ])?;
         let mut events = Vec::new();
         while let Some(row) = rows.next()? {
             if count(row, 2) >= old {
@@ -117,8 +122,8 @@ impl Writer<'_> {
         let fatal = |error: rusqlite::Error| Trouble::fatal(&error);
         self.sql.begin().map_err(fatal)?;
         let mut removed = 0;
-        for &(event, flow) in batch {
-            removed += u64::from(self.remove_event(event, flow).map_err(fatal)?);
+        for &(event, plan) in batch {
+            removed += u64::from(self.remove_event(event, plan).map_err(fatal)?);
         }
         for (lane, ledger) in self.schedule.staged() {
             self.sql.update_lane(lane, ledger).map_err(fatal)?;
@@ -135,14 +140,15 @@ impl Writer<'_> {
     }
 
     /// Removes one event with everything about it, unless something of it is still owed.
-    fn remove_event(&mut self, event: u64, flow: usize) -> rusqlite::Result<bool> {
-        let lanes: Vec<_> = if flow < self.names.count() {
-            self.names.flow(flow).lanes().collect()
+    fn remove_event(&mut self, event: u64, plan: usize) -> rusqlite::Result<bool> {
+        let known = plan < self.names.plan_count();
+        let lanes: Arc<[_]> = if known {
+            Arc::clone(&self.names.plan(plan).lanes)
         } else {
-            Vec::new()
+            Arc::default()
         };
         let mut settled = Vec::with_capacity(lanes.len());
-        for lane in lanes {
+        for &lane in &*lanes {
             let delivery = DeliveryKey::new(lane, event);
             match self.sql.delivery(delivery)? {
                 None => {}

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use super::group::{Append, Group, Settling};
-use super::sql::{AttemptRow, Settled, Stored};
+use super::filing::Found;
+use super::group::{Append, Claiming, Group, Pick, Settling};
+use super::sql::{AttemptRow, Filed, Stored};
 use super::trouble::Trouble;
 use super::writer::Writer;
 use crate::claim::Lease as Token;
 use crate::command::Settlement;
 use crate::id::LAST_ROW;
 use crate::key::DeliveryKey;
-use crate::names::lane_names;
+use crate::lane::Taken;
 use crate::options::{duration_millis, millis};
 use crate::schedule::Lease;
 use crate::{Attempt, Claim, EventId, Next};
@@ -34,21 +35,8 @@ impl Writer<'_> {
         let remember = now.saturating_add(keep);
         let written =
             self.sql
-                .insert_event(id, append.flow, millis(event.received), event, remember);
+                .insert_event(id, append.plan, millis(event.received), event, remember);
         written.map_err(|error| Trouble::of_row(&error))?;
-        let owes = !event.steps.is_empty();
-        let state = if owes { Stored::Fresh } else { Stored::Done };
-        let flow = self.names.flow(append.flow);
-        for lane in lane_names(&event.steps).filter_map(|step| flow.lane(step)) {
-            let written = self.sql.insert_delivery(DeliveryKey::new(lane, row), state);
-            written.map_err(|error| Trouble::of_row(&error))?;
-            let ledger = self.schedule.stage(lane);
-            if owes {
-                ledger.fresh += 1;
-            } else {
-                ledger.done += 1;
-            }
-        }
         append.id = Some(id);
         self.next_event += 1;
         Ok(())
@@ -67,23 +55,21 @@ impl Writer<'_> {
             after: std::time::Duration::ZERO,
         };
         let (tried, next) = match &settling.how {
-            Settlement::Settled {
-                attempt: Some(attempt),
-                next,
-            } => {
-                self.record(delivery, &lease, attempt)?;
-                (true, next)
-            }
-            Settlement::Settled {
-                attempt: None,
-                next,
-            } => (false, next),
-            Settlement::Abandoned => {
-                self.record_end(delivery, &lease, "abandoned", now)?;
-                (true, &abandoned)
-            }
+            Settlement::Settled { attempt, next } => (attempt.is_some(), next),
+            Settlement::Abandoned => (true, &abandoned),
             Settlement::Untried => (false, &untried),
         };
+        // Most often the attempt's row says it all.
+        let alone =
+            tried && lease.attempt == 1 && *next == Next::Done && self.unfiled.contains(delivery);
+        match &settling.how {
+            Settlement::Settled {
+                attempt: Some(attempt),
+                ..
+            } => self.record(delivery, &lease, attempt, alone)?,
+            Settlement::Abandoned => self.record_end(delivery, &lease, "abandoned", now)?,
+            Settlement::Settled { .. } | Settlement::Untried => {}
+        }
         let (attempts, last) = if tried {
             (lease.attempt, self.next_attempt - 1)
         } else {
@@ -97,18 +83,21 @@ impl Writer<'_> {
             }
             Next::Dead { reason } => (Stored::Dead, None, Some(cut(reason, LONGEST_LABEL))),
         };
-        self.sql.settle(
-            delivery,
-            &Settled {
-                state,
-                attempts,
-                due,
-                last,
-                reason,
-            },
-        )?;
         settling.due = due;
-        self.stage_move(delivery.lane(), lease.taken, state);
+        settling.found = alone.then_some(Found::Done { last });
+        if !alone {
+            self.sql.file(
+                delivery,
+                &Filed {
+                    state,
+                    attempts,
+                    due,
+                    last,
+                    reason,
+                },
+            )?;
+            self.stage_move(delivery, lease.taken, state);
+        }
         let ending = self.ending.entry(lease.batch).or_default();
         *ending += 1;
         if *ending == self.schedule.left(lease.batch) {
@@ -123,61 +112,13 @@ impl Writer<'_> {
     pub(super) fn conclude(&mut self, group: Group, now: u64) {
         let changed = !group.settles.is_empty() || !group.appends.is_empty();
         for claiming in group.claims {
-            let mut claims = Vec::with_capacity(claiming.picks.len());
-            for pick in claiming.picks {
-                let step = Arc::clone(&self.schedule.lane(pick.delivery.lane()).step);
-                match pick.event {
-                    Ok(event) => {
-                        let lease = Token::new(Arc::clone(&self.shared.inbox), pick.delivery);
-                        claims.push(Claim {
-                            event,
-                            step,
-                            attempt: pick.lease.attempt,
-                            lease,
-                        });
-                    }
-                    Err(reason) => {
-                        self.schedule.give_back(pick.delivery);
-                        let row = pick.delivery.event();
-                        self.schedule.arm(pick.delivery.lane());
-                        tracing::error!(row, %step, reason, "a stored event is damaged; its delivery is dead");
-                    }
-                }
-            }
-            // A caller who is gone drops them, and they come back untried.
-            let _ = claiming.answer.send(Ok(claims));
+            self.hand_out(claiming);
         }
         for settling in group.settles {
-            let lane = settling.delivery.lane();
-            if self.schedule.is_out(settling.delivery) {
-                self.schedule.give_back(settling.delivery);
-                if let Some(due) = settling.due {
-                    self.schedule
-                        .lane(lane)
-                        .retry
-                        .push(due, settling.delivery.event());
-                }
-                self.schedule.arm(lane);
-            }
-            if let Some(answer) = settling.answer {
-                let _ = answer.send(Ok(()));
-            }
+            self.take_in(settling);
         }
         for append in group.appends {
-            let Some(id) = append.id else { continue };
-            let flow = self.names.flow(append.flow);
-            if !append.event.steps.is_empty() {
-                for lane in lane_names(&append.event.steps).filter_map(|step| flow.lane(step)) {
-                    self.schedule.lane(lane).fresh.push(id.row());
-                    self.schedule.arm(lane);
-                }
-            }
-            if let Some(replay) = append.event.replay {
-                let until = now.saturating_add(duration_millis(replay.keep));
-                self.replays.remember(replay.key, id, until, now);
-            }
-            self.stats.appended += 1;
-            append.accept(id);
+            self.queue_up(append, now);
         }
         self.shared.set_next_due(self.schedule.next_due());
         if changed {
@@ -188,11 +129,104 @@ impl Writer<'_> {
         }
     }
 
+    /// Answers a claim with what was picked and marked.
+    fn hand_out(&mut self, claiming: Claiming) {
+        let mut claims = Vec::with_capacity(claiming.picks.len());
+        for Pick {
+            delivery,
+            lease,
+            event,
+        } in claiming.picks
+        {
+            let lane = self.schedule.lane(delivery.lane());
+            if let Taken::Fresh { event } = lease.taken {
+                lane.claimed = lane.claimed.max(event);
+            }
+            let step = Arc::clone(&lane.step);
+            match event {
+                Ok(event) => {
+                    let token = Token::new(Arc::clone(&self.shared.inbox), delivery);
+                    claims.push(Claim {
+                        event,
+                        step,
+                        attempt: lease.attempt,
+                        lease: token,
+                    });
+                }
+                Err(reason) => {
+                    let row = delivery.event();
+                    tracing::error!(row, %step, reason, "a stored event is damaged; its delivery is dead");
+                    self.settled(delivery, None);
+                }
+            }
+        }
+        // A caller who is gone drops them, and they come back untried.
+        let _ = claiming.answer.send(Ok(claims));
+    }
+
+    fn take_in(&mut self, settling: Settling) {
+        let delivery = settling.delivery;
+        if self.schedule.is_out(delivery) {
+            if let Some(due) = settling.due {
+                self.schedule
+                    .lane(delivery.lane())
+                    .retry
+                    .push(due, delivery.event());
+            }
+            self.settled(delivery, settling.found);
+        }
+        if let Some(answer) = settling.answer {
+            let _ = answer.send(Ok(()));
+        }
+    }
+
+    /// Notes that a delivery is no longer out; `found` if it still has no row of its own.
+    fn settled(&mut self, delivery: DeliveryKey, found: Option<Found>) {
+        self.schedule.give_back(delivery);
+        if self.unfiled.contains(delivery) {
+            let unfiled = &mut self.schedule.lane(delivery.lane()).unfiled;
+            unfiled.owed -= 1;
+            match found {
+                Some(found) => {
+                    unfiled.done += 1;
+                    self.unfiled.put(delivery, found);
+                }
+                None => self.unfiled.remove(delivery),
+            }
+        }
+        self.schedule.arm(delivery.lane());
+    }
+
+    fn queue_up(&mut self, append: Append, now: u64) {
+        let Some(id) = append.id else { return };
+        let plan = self.names.plan(append.plan);
+        for &number in &*plan.lanes {
+            let delivery = DeliveryKey::new(number, id.row());
+            let lane = self.schedule.lane(number);
+            if plan.owes {
+                lane.unfiled.owed += 1;
+                self.unfiled.put(delivery, Found::Owed);
+                lane.fresh.push(id.row());
+                self.schedule.arm(number);
+            } else {
+                lane.unfiled.done += 1;
+                self.unfiled.put(delivery, Found::Done { last: 0 });
+            }
+        }
+        if let Some(replay) = append.event.replay {
+            let until = now.saturating_add(duration_millis(replay.keep));
+            self.replays.remember(replay.key, id, until, now);
+        }
+        self.stats.appended += 1;
+        append.accept(id);
+    }
+
     fn record(
         &mut self,
         delivery: DeliveryKey,
         lease: &Lease,
         attempt: &Attempt,
+        done: bool,
     ) -> rusqlite::Result<()> {
         let answer = &attempt.answer[..attempt.answer.len().min(LONGEST_ANSWER)];
         self.insert_attempt(&AttemptRow {
@@ -200,6 +234,7 @@ impl Writer<'_> {
             previous: lease.last,
             delivery,
             number: lease.attempt,
+            done,
             started: millis(attempt.started),
             took: u64::try_from(attempt.took.as_micros())
                 .unwrap_or(u64::MAX)
@@ -226,6 +261,7 @@ impl Writer<'_> {
             previous: lease.last,
             delivery,
             number: lease.attempt,
+            done: false,
             started: lease.at,
             took: now.saturating_sub(lease.at).saturating_mul(1000),
             outcome,

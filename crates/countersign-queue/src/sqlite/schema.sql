@@ -1,4 +1,7 @@
--- The queue, schema 1. Times are milliseconds since the Unix epoch.
+-- The queue, schema 1. Times are milliseconds since the Unix epoch; numbers given out are never given out again.
+--
+-- While events come in and are delivered, rows are only ever added at the ends of `events` and `attempts`. What they
+-- mean for `deliveries` is filed there later, for many at once: see `meta` for how far that is.
 
 -- Who owns what. A flow belongs to one organization; one that moves becomes a new row and its past stays where it was.
 CREATE TABLE flows (
@@ -8,8 +11,8 @@ CREATE TABLE flows (
     UNIQUE (organization, name)
 );
 
--- A lane is one step of one flow; its row keeps count of its deliveries. The lane with no step name lists the events
--- that owe nothing. Every delivery up to the event `cursor` has been claimed at some time.
+-- A lane is one step of one flow; its row counts the deliveries that are filed. The lane with no step name lists the
+-- events that owe nothing. Every delivery up to the event `cursor` has been claimed at some time.
 CREATE TABLE lanes (
     id      INTEGER PRIMARY KEY,
     flow    INTEGER NOT NULL REFERENCES flows (id),
@@ -22,21 +25,29 @@ CREATE TABLE lanes (
     UNIQUE (flow, step)
 );
 
--- The body comes last, so that looking at the rest does not read it. Numbers are never used twice. `remember` is until
--- when the replay key is remembered, and the time of the append where there is none.
+-- A plan is the steps that a flow had when an event came in: the numbers of their lanes, with commas.
+CREATE TABLE plans (
+    id    INTEGER PRIMARY KEY,
+    flow  INTEGER NOT NULL REFERENCES flows (id),
+    lanes TEXT NOT NULL,
+    UNIQUE (flow, lanes)
+);
+
+-- The body comes last, so that looking at the rest does not read it. `remember` is until when the replay key is
+-- remembered, and the time of the append where there is none.
 CREATE TABLE events (
-    id           INTEGER PRIMARY KEY,
-    tail         INTEGER NOT NULL,
-    flow         INTEGER NOT NULL,
-    received     INTEGER NOT NULL,
-    replay       BLOB,
-    remember     INTEGER NOT NULL,
-    size         INTEGER NOT NULL,
-    method       TEXT NOT NULL,
-    key          TEXT,
-    target       TEXT NOT NULL,
-    headers      BLOB NOT NULL,
-    body         BLOB NOT NULL
+    id       INTEGER PRIMARY KEY,
+    tail     INTEGER NOT NULL,
+    plan     INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    replay   BLOB,
+    remember INTEGER NOT NULL,
+    size     INTEGER NOT NULL,
+    method   TEXT NOT NULL,
+    key      TEXT,
+    target   TEXT NOT NULL,
+    headers  BLOB NOT NULL,
+    body     BLOB NOT NULL
 );
 
 -- One row for each event and step. The id is lane * 2^42 + event: the rows of a lane lie together, in order of arrival.
@@ -55,12 +66,14 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_due_again ON deliveries (lane, due) WHERE state = 1;
 CREATE INDEX deliveries_dead ON deliveries (id) WHERE state = 3;
 
--- One row for each attempt; `previous` is the row of the attempt before at the same delivery.
+-- One row for each attempt; `previous` is the row of the attempt before at the same delivery. Where `done` is 1, it was
+-- the first attempt and the delivery is done: this row says so until the delivery is filed.
 CREATE TABLE attempts (
     id       INTEGER PRIMARY KEY,
     previous INTEGER,
     delivery INTEGER NOT NULL,
     number   INTEGER NOT NULL,
+    done     INTEGER,
     started  INTEGER NOT NULL,
     took     INTEGER NOT NULL, -- microseconds
     outcome  TEXT NOT NULL,
@@ -81,5 +94,6 @@ CREATE TABLE meta (
     value INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- The longest time that any replay key was to be remembered, and the highest event that retention has removed.
-INSERT INTO meta VALUES ('replay_keep', 0), ('removed_through', 0);
+-- The longest time that any replay key was to be remembered; the highest event that retention has removed; up to which
+-- event and which attempt deliveries are filed.
+INSERT INTO meta VALUES ('replay_keep', 0), ('removed_through', 0), ('filed_events', 0), ('filed_attempts', 0);

@@ -19,11 +19,11 @@ pub(crate) struct Sql<'c> {
     commit: Statement<'c>,
     rollback: Statement<'c>,
     insert_event: Statement<'c>,
-    insert_delivery: Statement<'c>,
     insert_attempt: Statement<'c>,
     insert_claim: Statement<'c>,
     delete_claim: Statement<'c>,
-    settle: Statement<'c>,
+    file: Statement<'c>,
+    note_filed: Statement<'c>,
     update_lane: Statement<'c>,
     select_event: Statement<'c>,
     select_fresh: Statement<'c>,
@@ -41,14 +41,26 @@ pub(crate) enum Stored {
     Dead = 3,
 }
 
-/// A delivery's row, as a settlement leaves it.
+/// A delivery's row.
 #[derive(Debug)]
-pub(crate) struct Settled<'a> {
+pub(crate) struct Filed<'a> {
     pub(crate) state: Stored,
     pub(crate) attempts: u32,
     pub(crate) due: Option<u64>,
     pub(crate) last: i64,
     pub(crate) reason: Option<&'a str>,
+}
+
+impl Filed<'_> {
+    pub(crate) fn new(state: Stored) -> Self {
+        Self {
+            state,
+            attempts: 0,
+            due: None,
+            last: 0,
+            reason: None,
+        }
+    }
 }
 
 /// An attempt's row.
@@ -58,6 +70,8 @@ pub(crate) struct AttemptRow<'a> {
     pub(crate) previous: i64,
     pub(crate) delivery: DeliveryKey,
     pub(crate) number: u32,
+    /// It was the first attempt, and the delivery is done.
+    pub(crate) done: bool,
     pub(crate) started: u64,
     pub(crate) took: u64,
     pub(crate) outcome: &'a str,
@@ -75,12 +89,12 @@ impl<'c> Sql<'c> {
             commit: prepare("COMMIT")?,
             rollback: prepare("ROLLBACK")?,
             insert_event: prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
-            insert_delivery: prepare("INSERT INTO deliveries (id, lane, state) VALUES (?, ?, ?)")?,
-            insert_attempt: prepare("INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
+            insert_attempt: prepare("INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
             insert_claim: prepare("INSERT INTO claims VALUES (?, ?, ?)")?,
             delete_claim: prepare("DELETE FROM claims WHERE id = ?")?,
-            settle: prepare(
-                "UPDATE deliveries SET state = ?, attempts = ?, due = ?, last = ?, reason = ? WHERE id = ?",
+            file: prepare("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?)")?,
+            note_filed: prepare(
+                "UPDATE meta SET value = iif(name = 'filed_events', ?, ?) WHERE name IN ('filed_events', 'filed_attempts')",
             )?,
             update_lane: prepare(
                 "UPDATE lanes SET cursor = ?, fresh = ?, waiting = ?, done = ?, dead = ? WHERE id = ?",
@@ -120,7 +134,7 @@ impl<'c> Sql<'c> {
     pub(crate) fn insert_event(
         &mut self,
         id: EventId,
-        flow: usize,
+        plan: usize,
         received: u64,
         event: &NewEvent,
         remember: u64,
@@ -131,7 +145,7 @@ impl<'c> Sql<'c> {
             .execute(params![
                 id.row() as i64,
                 id.tail() as i64,
-                flow as i64,
+                plan as i64,
                 received as i64,
                 event.replay.as_ref().map(|replay| &replay.key[..]),
                 remember as i64,
@@ -145,12 +159,6 @@ impl<'c> Sql<'c> {
             .map(drop)
     }
 
-    pub(crate) fn insert_delivery(&mut self, delivery: DeliveryKey, state: Stored) -> Result<()> {
-        self.insert_delivery
-            .execute(params![delivery.stored(), delivery.lane().0, state as i64])
-            .map(drop)
-    }
-
     pub(crate) fn insert_attempt(&mut self, row: &AttemptRow<'_>) -> Result<()> {
         self.insert_attempt
             .execute(params![
@@ -158,6 +166,7 @@ impl<'c> Sql<'c> {
                 (row.previous != 0).then_some(row.previous),
                 row.delivery.stored(),
                 row.number,
+                row.done.then_some(1),
                 row.started as i64,
                 row.took as i64,
                 row.outcome,
@@ -178,17 +187,24 @@ impl<'c> Sql<'c> {
         self.delete_claim.execute([id]).map(drop)
     }
 
-    pub(crate) fn settle(&mut self, delivery: DeliveryKey, row: &Settled<'_>) -> Result<()> {
-        self.settle
+    /// Writes a delivery's row, over the one that it may have.
+    pub(crate) fn file(&mut self, delivery: DeliveryKey, row: &Filed<'_>) -> Result<()> {
+        self.file
             .execute(params![
+                delivery.stored(),
+                delivery.lane().0,
                 row.state as i64,
-                row.attempts,
+                (row.attempts != 0).then_some(row.attempts),
                 row.due.map(|due| due as i64),
                 (row.last != 0).then_some(row.last),
                 row.reason,
-                delivery.stored(),
             ])
             .map(drop)
+    }
+
+    /// Notes that everything up to this event and this attempt is filed.
+    pub(crate) fn note_filed(&mut self, events: u64, attempts: i64) -> Result<()> {
+        self.note_filed.execute([events as i64, attempts]).map(drop)
     }
 
     pub(crate) fn update_lane(&mut self, lane: LaneNumber, ledger: &Ledger) -> Result<()> {

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::admit::refuse_all;
+use super::filing::Unfiled;
 use super::group::{Append, Group, Settling};
 use super::recover::Recovered;
 use super::retention::Sweep;
@@ -14,6 +15,7 @@ use super::sql::Sql;
 use super::tails::Tails;
 use super::trouble::Trouble;
 use crate::command::Command;
+use crate::inbox::Inbox;
 use crate::lane::Lane;
 use crate::names::{NO_STEP, Names};
 use crate::replay::ReplaySet;
@@ -40,6 +42,7 @@ pub(crate) struct Writer<'c> {
     /// How many of each batch end in the group that is being written.
     pub(super) ending: HashMap<i64, usize>,
     pub(super) tails: Tails,
+    pub(super) unfiled: Unfiled,
     pub(super) sweep: Sweep,
     pub(super) full: bool,
     pub(super) stats: Stats,
@@ -67,6 +70,7 @@ impl<'c> Writer<'c> {
             next_claim: 1,
             ending: HashMap::new(),
             tails: Tails::default(),
+            unfiled: Unfiled::new(recovered.next_event - 1),
             sweep: Sweep::new(options.clock.now(), recovered.removed_through),
             full: false,
             stats: Stats::default(),
@@ -88,18 +92,30 @@ impl<'c> Writer<'c> {
                 if inbox.is_closed() {
                     inbox.take(&mut self.waiting);
                     if self.waiting.is_empty() {
-                        return Ok(());
+                        return self.file_or_wait();
                     }
                 } else {
-                    self.sweep_if_due(true)?;
-                    inbox.wait(self.sweep.rest(self.options.clock.now()));
+                    self.rest(&inbox)?;
                     continue;
                 }
             }
             let group = Group::fill(&mut self.waiting);
             self.work(group)?;
+            self.file_if_many()?;
             self.sweep_if_due(false)?;
         }
+    }
+
+    /// Does what can wait, and waits for something to do.
+    fn rest(&mut self, inbox: &Inbox) -> Result<(), StoreFailure> {
+        self.sweep_if_due(true)?;
+        let rest = self.sweep.rest(self.options.clock.now());
+        let waited = inbox.wait(if self.has_unfiled() {
+            rest.min(FILING_INTERVAL)
+        } else {
+            rest
+        });
+        if waited { self.file_or_wait() } else { Ok(()) }
     }
 
     fn work(&mut self, mut group: Group) -> Result<(), StoreFailure> {
@@ -229,6 +245,10 @@ impl<'c> Writer<'c> {
 
     /// A full disk: claims find nothing, what was tried is recorded as soon as there is room.
     fn wait_for_room(&mut self, group: Group) {
+        if self.shared.inbox.is_closed() {
+            // It may never come: what was tried is tried again after the next start.
+            return;
+        }
         let settles = group.settles.into_iter().rev();
         let settles = settles.map(
             |Settling {
@@ -276,14 +296,16 @@ impl<'c> Writer<'c> {
             organization: Arc::clone(&flow.organization),
             flow: Arc::clone(&flow.name),
             step: Arc::clone(&lane.step),
-            pending: lane.ledger.fresh + lane.ledger.waiting,
+            pending: lane.ledger.fresh + lane.ledger.waiting + lane.unfiled.owed,
             retrying: lane.ledger.waiting,
             in_flight: lane.in_flight as u64,
-            done: lane.ledger.done,
+            done: lane.ledger.done + lane.unfiled.done,
             dead: lane.ledger.dead,
         }
     }
 }
 
+/// How long an idle queue leaves deliveries unfiled.
+const FILING_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a full disk is left alone.
 const ROOM_INTERVAL: Duration = Duration::from_millis(200);
