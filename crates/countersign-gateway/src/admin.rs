@@ -26,9 +26,10 @@ use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::ingress::listener::Answer;
+use crate::listener::Responder;
 use crate::live::Current;
 use error::Problem;
+use token::Peer;
 
 /// What the admin listener looks at.
 #[derive(Clone, Debug)]
@@ -67,10 +68,11 @@ impl Desk {
     }
 }
 
-impl Answer for Desk {
+impl Responder for Desk {
     type Body = Body;
 
-    async fn answer(&self, request: hyper::Request<Incoming>, _: SocketAddr) -> Response {
+    async fn answer(&self, mut request: hyper::Request<Incoming>, peer: SocketAddr) -> Response {
+        request.extensions_mut().insert(Peer(peer));
         let Ok(response) = self.0.clone().oneshot(request).await;
         response
     }

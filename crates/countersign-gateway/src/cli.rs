@@ -10,7 +10,6 @@ mod events;
 mod input;
 mod keys;
 mod message;
-
 mod out;
 mod send;
 mod serve;
@@ -26,6 +25,7 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use countersign::{KeyError, KeyProblem, SchemeError};
 
 use crate::config::ConfigError;
 use crate::log::LogError;
@@ -116,6 +116,23 @@ fn complain(error: &anyhow::Error) {
     for cause in causes {
         eprintln!("  because: {cause}");
     }
+    if let Some(remedy) = remedy(error) {
+        eprintln!("  {remedy}");
+    }
+}
+
+/// What to do about a cause whose own words know nothing of the command line.
+fn remedy(error: &anyhow::Error) -> Option<&'static str> {
+    let key = error.chain().find_map(|cause| {
+        cause
+            .downcast_ref::<KeyError>()
+            .or_else(|| match cause.downcast_ref()? {
+                SchemeError::Key(error) => Some(error),
+                _ => None,
+            })
+    })?;
+    matches!(key.problem(), KeyProblem::Short(_))
+        .then_some("`--allow-weak-secret` allows it, for examples and old senders")
 }
 
 fn status_of(error: &anyhow::Error) -> ExitCode {
@@ -138,15 +155,18 @@ Examples:
   See it work, with a receiver beside it:
     countersign demo
 
-  Write a configuration, check it, run it:
-    countersign config default > countersign.toml
+  Write a configuration with one flow, check it, run it:
+    export ORDERS_SECRET=$(openssl rand -hex 32)
+    export COUNTERSIGN_TOKEN=$(openssl rand -hex 32)
+    countersign config example > countersign.toml
     countersign config check
     countersign serve
 
-  Send yourself a signed webhook:
-    export ORDERS_SECRET=…
+  In another terminal with the same two variables, send yourself a webhook and see
+  what became of it:
     countersign send --secret-env ORDERS_SECRET --data '{\"order\":7}' \\
       http://localhost:8080/hooks/orders
+    countersign events
 
   Ask why a captured request was refused:
     countersign verify --secret-env ORDERS_SECRET request.http
@@ -156,6 +176,7 @@ Exit status: 0 it went well, 1 the answer is no, 2 the command or a file is wron
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use countersign::{Keyring, Scheme, Secret, Verifier};
 
     use super::*;
 
@@ -174,7 +195,7 @@ mod tests {
             let nested = command.get_subcommands().next().is_some();
 
             assert!(
-                own.contains("countersign") || nested || command.get_name() == "serve",
+                own.contains("countersign") || nested,
                 "{}",
                 command.get_name()
             );
@@ -193,6 +214,21 @@ mod tests {
                 assert!(line.chars().count() <= 80, "{line}");
             }
         }
+    }
+
+    #[test]
+    fn a_short_secret_names_the_flag_that_allows_it() {
+        let short = Secret::new("short");
+        let keys = Keyring::single(short);
+        let scheme = Scheme::preset("github").unwrap();
+        let error = anyhow::Error::new(Verifier::new(&scheme, &keys).unwrap_err());
+
+        assert!(
+            remedy(&error.context("outer"))
+                .unwrap()
+                .contains("--allow-weak-secret")
+        );
+        assert_eq!(remedy(&usage("no secret")), None);
     }
 
     #[test]

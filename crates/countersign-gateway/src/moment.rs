@@ -1,8 +1,10 @@
 //! Points in time as people write and read them: on the command line and in the admin API.
 
+pub(crate) mod span;
+
 use std::time::{Duration, SystemTime};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// Reads UNIX seconds (`1700000000`, `1700000000.25`) or RFC 3339 (`2026-11-21T12:00:00Z`).
 pub(crate) fn parse(text: &str) -> Result<SystemTime, String> {
@@ -25,11 +27,14 @@ pub(crate) fn parse(text: &str) -> Result<SystemTime, String> {
 
 /// Reads what [`parse`] does, or how long ago (`90s`, `15m`, `2h`, `7d`).
 pub(crate) fn parse_or_ago(text: &str, now: SystemTime) -> Result<SystemTime, String> {
-    match span(text) {
-        Some(past) => now
+    match span::parse(text) {
+        Ok(past) => now
             .checked_sub(past)
             .ok_or_else(|| format!("`{text}` reaches back before the clock began")),
-        None => parse(text).map_err(|e| format!("{e}, or how long ago (15m, 2h, 7d)")),
+        Err(span::InvalidSpan::TooLong) if !text.ends_with(|c: char| c.is_ascii_digit()) => {
+            Err(format!("`{text}` is too long ago; write 3650d or less"))
+        }
+        Err(_) => parse(text).map_err(|e| format!("{e}, or how long ago (15m, 2h, 7d)")),
     }
 }
 
@@ -57,11 +62,6 @@ pub(crate) fn distance(moment: SystemTime, now: SystemTime) -> String {
     }
 }
 
-/// Reads a length of time: `90s`, `15m`, `2h`, `7d`.
-pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
-    span(text).ok_or_else(|| format!("`{text}` is no length of time; write 90s, 15m, 2h or 7d"))
-}
-
 /// Seconds and at most nine digits of a fraction, exactly.
 fn unix(text: &str) -> Option<Duration> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
@@ -71,19 +71,6 @@ fn unix(text: &str) -> Option<Duration> {
         .ok()?
         .checked_mul(10_u32.checked_pow(scale)?)?;
     Some(Duration::new(seconds.parse().ok()?, nanos))
-}
-
-fn span(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    let past = SignedDuration::from_secs(number.parse::<i64>().ok()?.checked_mul(seconds)?);
-    past.try_into().ok()
 }
 
 #[cfg(test)]

@@ -316,4 +316,4 @@ impl fmt::Display for KeyProblem {
 }
 
 /// The least number of bytes of key material, unless the key is excused.
-const MIN_SECRET: usize = 16;
+const MIN_SECRET: usize = crate::MIN_SECRET;

@@ -49,3 +49,6 @@ pub const MAX_SIGNATURES: usize = 8;
 
 /// The longest header value that is looked at, in bytes.
 pub const MAX_HEADER: usize = 4096;
+
+/// How long a secret has to be, in bytes, where short ones are not allowed explicitly.
+pub const MIN_SECRET: usize = 16;

@@ -17,9 +17,27 @@ use serde::{Deserialize, Serialize};
 
 use super::State;
 use super::error::Problem;
-use super::redact::{self, REDACTED};
+use super::redact::{REDACTED, Redaction};
 use super::token::Operator;
 use crate::moment;
+
+/// Makes a [`Summary`]: the queue's `Event` and `EventSummary` have these fields in common and no trait.
+macro_rules! summary {
+    ($event:expr, $size:expr, $state:expr, $deliveries:expr, $redaction:expr) => {
+        Summary {
+            id: $event.id.to_string(),
+            organization: $event.organization.to_string(),
+            flow: $event.flow.to_string(),
+            received: moment::show($event.received),
+            method: $event.method.to_string(),
+            target: $redaction.target(&$event.target).into_owned(),
+            key: $event.key.map(|key| key.to_string()),
+            size: $size,
+            state: $state.as_str(),
+            deliveries: $deliveries.into_iter().map(Owed::from).collect(),
+        }
+    };
+}
 
 /// What can be asked of the list.
 #[derive(Debug, Default, Deserialize)]
@@ -108,8 +126,13 @@ pub(super) async fn list(
     let Query(asked) = asked.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     let query = asked.query(operator.organization, SystemTime::now())?;
     let page = state.queue.events(query).await?;
+    let live = state.current.load();
+    let summary = |event: EventSummary| {
+        let redaction = Redaction::new(live.flow(&event.flow).map(|flow| &**flow));
+        Summary::new(event, redaction)
+    };
     Ok(Json(Page {
-        events: page.events.into_iter().map(Summary::from).collect(),
+        events: page.events.into_iter().map(summary).collect(),
         next: page.next.map(|id| id.to_string()),
     }))
 }
@@ -131,7 +154,9 @@ pub(super) async fn show(
         .filter(|stored| stored.event.organization == operator.organization)
         .ok_or_else(missing)?;
     let attempts = state.queue.attempts(id).await?;
-    Ok(Json(Detail::new(stored, attempts)))
+    let live = state.current.load();
+    let redaction = Redaction::new(live.flow(&stored.event.flow).map(|flow| &**flow));
+    Ok(Json(Detail::new(stored, attempts, redaction)))
 }
 
 impl Asked {
@@ -176,42 +201,27 @@ impl Asked {
 }
 
 impl Detail {
-    fn new(stored: StoredEvent, attempts: Vec<AttemptRecord>) -> Self {
-        let event = stored.event;
+    fn new(stored: StoredEvent, attempts: Vec<AttemptRecord>, redaction: Redaction<'_>) -> Self {
+        let StoredEvent {
+            event,
+            state,
+            deliveries,
+            ..
+        } = stored;
+        let size = event.body.len() as u64;
         Self {
-            headers: headers(&event.headers),
+            headers: headers(&event.headers, redaction),
             body: Content::new(&event.body),
             attempts: attempts.into_iter().map(Attempt::from).collect(),
-            summary: Summary {
-                id: event.id.to_string(),
-                organization: event.organization.to_string(),
-                flow: event.flow.to_string(),
-                received: moment::show(event.received),
-                method: event.method.to_string(),
-                target: redact::target(&event.target).into_owned(),
-                key: event.key.map(|key| key.to_string()),
-                size: event.body.len() as u64,
-                state: stored.state.as_str(),
-                deliveries: stored.deliveries.into_iter().map(Owed::from).collect(),
-            },
+            summary: summary!(event, size, state, deliveries, redaction),
         }
     }
 }
 
-impl From<EventSummary> for Summary {
-    fn from(event: EventSummary) -> Self {
-        Self {
-            id: event.id.to_string(),
-            organization: event.organization.to_string(),
-            flow: event.flow.to_string(),
-            received: moment::show(event.received),
-            method: event.method.to_string(),
-            target: redact::target(&event.target).into_owned(),
-            key: event.key.map(|key| key.to_string()),
-            size: event.size,
-            state: event.state.as_str(),
-            deliveries: event.deliveries.into_iter().map(Owed::from).collect(),
-        }
+impl Summary {
+    fn new(event: EventSummary, redaction: Redaction<'_>) -> Self {
+        let (size, state) = (event.size, event.state);
+        summary!(event, size, state, event.deliveries, redaction)
     }
 }
 
@@ -261,10 +271,10 @@ impl Content {
     }
 }
 
-fn headers(headers: &HeaderMap) -> Vec<Header> {
+fn headers(headers: &HeaderMap, redaction: Redaction<'_>) -> Vec<Header> {
     let shown = |(name, value): (&http::HeaderName, &http::HeaderValue)| Header {
         name: name.to_string(),
-        value: if redact::is_secret(name.as_str()) {
+        value: if redaction.hides(name) {
             REDACTED.to_owned()
         } else {
             String::from_utf8_lossy(value.as_bytes()).into_owned()

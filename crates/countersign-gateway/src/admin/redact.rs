@@ -1,36 +1,91 @@
 //! Credentials of senders: the API says that they were there, never what they were.
+//!
+//! What carries a credential is known from the flow, as it is configured now, and from names that say so
+//! themselves. Where the flow is gone, only what is known to be harmless is shown.
 
 use std::borrow::Cow;
+
+use countersign::Auth;
+use http::HeaderName;
+
+use crate::config::Flow;
+use crate::hop;
 
 /// What stands in a credential's place.
 pub(super) const REDACTED: &str = "[redacted]";
 
-/// Whether a header or query parameter of this name carries a credential or a signature.
-pub(super) fn is_secret(name: &str) -> bool {
+/// What is hidden of one flow's events.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Redaction<'a> {
+    /// How the flow knows its senders; `None` when there is no such flow any more.
+    auth: Option<&'a Auth>,
+}
+
+impl<'a> Redaction<'a> {
+    /// For events of `flow`, as it is now.
+    pub(super) fn new(flow: Option<&'a Flow>) -> Self {
+        Self {
+            auth: flow.map(|flow| flow.policy.auth()),
+        }
+    }
+
+    /// Whether the value of this header is hidden.
+    pub(super) fn hides(self, name: &HeaderName) -> bool {
+        let own = match self.auth {
+            Some(Auth::ApiKey(key)) => key
+                .header_name()
+                .is_some_and(|key| hop::reads_as(name, key.as_str())),
+            Some(_) => false,
+            None => !is_harmless(name.as_str()),
+        };
+        own || hop::is_credential(name) || is_secret(name.as_str())
+    }
+
+    /// The request target, with the values of secret query parameters left out.
+    pub(super) fn target(self, target: &str) -> Cow<'_, str> {
+        let Some((path, query)) = target.split_once('?') else {
+            return Cow::Borrowed(target);
+        };
+        if !query.split('&').any(|pair| self.hides_pair(pair)) {
+            return Cow::Borrowed(target);
+        }
+        let pairs: Vec<_> = query
+            .split('&')
+            .map(|pair| match pair.split_once('=') {
+                _ if !self.hides_pair(pair) => Cow::Borrowed(pair),
+                Some((name, _)) => Cow::Owned(format!("{name}={REDACTED}")),
+                None => Cow::Borrowed(REDACTED),
+            })
+            .collect();
+        Cow::Owned(format!("{path}?{}", pairs.join("&")))
+    }
+
+    fn hides_pair(self, pair: &str) -> bool {
+        let Some((name, _)) = pair.split_once('=') else {
+            // A lone word may be a key itself; a flow that is gone cannot say.
+            return self.auth.is_none() && !pair.is_empty();
+        };
+        let decoded = decoded(name);
+        let own = match self.auth {
+            Some(Auth::ApiKey(key)) => key
+                .query_name()
+                .is_some_and(|key| name == key || decoded == key),
+            Some(_) => false,
+            None => true,
+        };
+        own || is_secret(&decoded)
+    }
+}
+
+/// Whether a header or query parameter of this name says itself that it carries a credential or a signature.
+fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace(['_', '.'], "-");
     WORDS.iter().any(|word| name.contains(word)) || EXACT.contains(&name.as_str())
 }
 
-/// The request target, with the values of secret query parameters left out.
-pub(super) fn target(target: &str) -> Cow<'_, str> {
-    let Some((path, query)) = target.split_once('?') else {
-        return Cow::Borrowed(target);
-    };
-    let secret = |pair: &str| {
-        pair.split_once('=')
-            .is_some_and(|(name, _)| is_secret(&decoded(name)))
-    };
-    if !query.split('&').any(secret) {
-        return Cow::Borrowed(target);
-    }
-    let pairs: Vec<_> = query
-        .split('&')
-        .map(|pair| match pair.split_once('=') {
-            Some((name, _)) if secret(pair) => Cow::Owned(format!("{name}={REDACTED}")),
-            _ => Cow::Borrowed(pair),
-        })
-        .collect();
-    Cow::Owned(format!("{path}?{}", pairs.join("&")))
+/// Whether a header of this name is known to carry no credential, whoever sends it.
+fn is_harmless(name: &str) -> bool {
+    HARMLESS.contains(&name) || HARMLESS_STARTS.iter().any(|start| name.starts_with(start))
 }
 
 fn decoded(name: &str) -> String {
@@ -56,15 +111,58 @@ const WORDS: [&str; 11] = [
 
 const EXACT: [&str; 3] = ["key", "sig", "x-auth-key"];
 
+const HARMLESS: [&str; 16] = [
+    "cache-control",
+    "date",
+    "forwarded",
+    "from",
+    "host",
+    "idempotency-key",
+    "origin",
+    "referer",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+    "via",
+    "webhook-id",
+    "webhook-timestamp",
+    "x-real-ip",
+    "x-request-id",
+];
+
+const HARMLESS_STARTS: [&str; 3] = ["accept", "content-", "x-forwarded-"];
+
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
     use super::*;
+    use crate::config::Config;
+
+    fn flow(auth: &str) -> Arc<Flow> {
+        let text = format!("[[flows]]\nid = \"shop\"\nauth = {auth}\n");
+        let config = Config::parse(&text, Path::new("countersign.toml")).unwrap();
+        Arc::clone(&config.flows[0])
+    }
+
+    fn open() -> Arc<Flow> {
+        flow("{ mode = \"none\" }")
+    }
+
+    fn header(name: &str) -> HeaderName {
+        name.parse().unwrap()
+    }
 
     #[test]
     fn names_of_credentials_and_signatures_are_known() {
+        let flow = open();
+        let redaction = Redaction::new(Some(&flow));
+
         for name in [
             "Authorization",
             "proxy-authorization",
+            "proxy-anything",
             "Cookie",
             "X-API-Key",
             "x_api_key",
@@ -73,7 +171,7 @@ mod tests {
             "x-shopify-hmac-sha256",
             "x-gitlab-token",
         ] {
-            assert!(is_secret(name), "{name}");
+            assert!(redaction.hides(&header(name)), "{name}");
         }
         for name in [
             "content-type",
@@ -83,18 +181,61 @@ mod tests {
             "webhook-timestamp",
             "host",
         ] {
-            assert!(!is_secret(name), "{name}");
+            assert!(!redaction.hides(&header(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_header_of_a_flow_s_api_key_is_hidden_whatever_its_name() {
+        let flow = flow(
+            "{ mode = \"api_key\", header = \"X-Shop\", keys = [{ secret = \"a key of some length\" }] }",
+        );
+        let redaction = Redaction::new(Some(&flow));
+
+        assert!(redaction.hides(&header("x-shop")));
+        assert!(redaction.hides(&header("x_shop")));
+        assert!(!redaction.hides(&header("x-shop-id")));
+    }
+
+    #[test]
+    fn the_parameter_of_a_flow_s_api_key_is_hidden_whatever_its_name() {
+        let flow = flow(
+            "{ mode = \"api_key\", query = \"k\", keys = [{ secret = \"a key of some length\" }] }",
+        );
+        let redaction = Redaction::new(Some(&flow));
+
+        assert_eq!(redaction.target("/a?b=1&k=xyz"), "/a?b=1&k=[redacted]");
+        assert_eq!(redaction.target("/a?%6b=xyz"), "/a?%6b=[redacted]");
+    }
+
+    #[test]
+    fn of_a_flow_that_is_gone_only_what_is_harmless_is_shown() {
+        let redaction = Redaction::new(None);
+
+        assert_eq!(
+            redaction.target("/a?b=1&c&api_key=2&"),
+            "/a?b=[redacted]&[redacted]&api_key=[redacted]&"
+        );
+        for name in ["x-shop", "shop", "authorization", "x-api-key"] {
+            assert!(redaction.hides(&header(name)), "{name}");
+        }
+        for name in ["content-type", "user-agent", "x-forwarded-for", "host"] {
+            assert!(!redaction.hides(&header(name)), "{name}");
         }
     }
 
     #[test]
     fn only_secret_parameters_lose_their_values() {
-        assert_eq!(target("/hooks/a"), "/hooks/a");
-        assert_eq!(target("/hooks/a?b=1&c"), "/hooks/a?b=1&c");
-        assert_eq!(
-            target("/a?b=1&api_key=xyz&c=2"),
-            "/a?b=1&api_key=[redacted]&c=2"
-        );
-        assert_eq!(target("/a?%61pi_key=xyz"), "/a?%61pi_key=[redacted]");
+        let flow = open();
+        let redaction = Redaction::new(Some(&flow));
+
+        for (target, shown) in [
+            ("/hooks/a", "/hooks/a"),
+            ("/hooks/a?b=1&c", "/hooks/a?b=1&c"),
+            ("/a?b=1&api_key=xyz&c=2", "/a?b=1&api_key=[redacted]&c=2"),
+            ("/a?%61pi_key=xyz", "/a?%61pi_key=[redacted]"),
+        ] {
+            assert_eq!(redaction.target(target), shown);
+        }
     }
 }

@@ -27,6 +27,9 @@ tokens = [
     { name = "ops", token = "token-of-the-operator" },
     { name = "other", token = "token-of-somebody-else", organization = "other" },
 ]
+[[flows]]
+id = "shop"
+auth = { mode = "api_key", query = "k", keys = [{ secret = "a key of some length" }] }
 "#;
 
 struct Gateway {
@@ -78,7 +81,7 @@ impl Gateway {
             flow: flow.into(),
             received: SystemTime::now(),
             method: Method::POST,
-            target: format!("/hooks/{flow}?api_key=sender-key").into(),
+            target: format!("/hooks/{flow}?api_key=sender-key&k=sender-own-key&a=1").into(),
             headers,
             body: Bytes::from_static(b"hello"),
             key: Some("2026".into()),
@@ -228,11 +231,27 @@ async fn an_event_is_shown_with_its_attempts_and_without_credentials() {
     assert_eq!(reply.json["body"]["base64"], "aGVsbG8=");
     assert_eq!(reply.json["attempts"][0]["took_ms"], 1.5);
     assert_eq!(reply.json["attempts"][0]["answer"]["text"], Value::Null);
-    assert_eq!(reply.json["target"], "/hooks/orders?api_key=[redacted]");
+    assert_eq!(
+        reply.json["target"], "/hooks/orders?api_key=[redacted]&k=[redacted]&a=[redacted]",
+        "the flow is not configured: nobody knows which parameter is a key"
+    );
     assert!(text.contains("text/plain"));
     for secret in ["sender-credential", "sender-signature", "sender-key"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
+}
+
+#[tokio::test]
+async fn the_api_key_of_a_flow_is_shown_nowhere_whatever_its_place_is_called() {
+    let gateway = Gateway::new();
+    let id = gateway.append("shop", &[]).await;
+
+    let list = gateway.get("/events").await;
+    let event = gateway.get(&format!("/events/{id}")).await;
+
+    let shown = "/hooks/shop?api_key=[redacted]&k=[redacted]&a=1";
+    assert_eq!(list.json["events"][0]["target"], shown);
+    assert_eq!(event.json["target"], shown);
 }
 
 #[tokio::test]

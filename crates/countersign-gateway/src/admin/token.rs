@@ -1,6 +1,6 @@
 //! Who asks: a bearer token of the configuration, over a name that is ours.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq;
 use super::State;
 use super::error::Problem;
 use crate::config::AdminToken;
+use crate::log::outside;
 
 /// Somebody with a token; sees this organization and no other.
 #[derive(Debug)]
@@ -29,16 +30,41 @@ impl FromRequestParts<Arc<State>> for Operator {
         let live = state.current.load();
         let admin = &live.config.admin;
         if !is_ours(&parts.uri, &parts.headers, &admin.hosts) {
+            note_refused(parts, "foreign_host");
             return Err(Problem::misdirected());
         }
-        let found = bearer(&parts.headers).and_then(|token| find(&admin.tokens, token));
-        match found {
-            Some(token) => Ok(Self {
-                organization: token.organization.as_str().into(),
-            }),
-            None => Err(Problem::unauthorized()),
-        }
+        let Some(sent) = bearer(&parts.headers) else {
+            note_refused(parts, "no_token");
+            return Err(Problem::unauthorized());
+        };
+        let Some(token) = find(&admin.tokens, sent) else {
+            note_refused(parts, "unknown_token");
+            return Err(Problem::unauthorized());
+        };
+        tracing::debug!(
+            token.name = %token.name,
+            organization = %token.organization,
+            path = %outside(parts.uri.path()),
+            "admin call"
+        );
+        Ok(Self {
+            organization: token.organization.as_str().into(),
+        })
     }
+}
+
+/// Who is at the other end of the connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+fn note_refused(parts: &Parts, reason: &'static str) {
+    let peer = parts.extensions.get::<Peer>();
+    tracing::info!(
+        peer = peer.map(|peer| tracing::field::display(peer.0)),
+        path = %outside(parts.uri.path()),
+        reason,
+        "admin call refused"
+    );
 }
 
 /// The token sent, if there is exactly one `Authorization` and it is a bearer's.

@@ -22,6 +22,8 @@ pub(crate) struct Args {
 enum Command {
     /// Print a configuration with every key, its default and its meaning.
     Default,
+    /// Print a small configuration to begin with: one flow, ready to run.
+    Example,
     /// Check a configuration, as the gateway does when it starts.
     #[command(after_help = EXAMPLES)]
     Check(Check),
@@ -53,13 +55,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn answer(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     match &args.command {
-        Command::Default => {
-            out.write_all(Config::REFERENCE.as_bytes())?;
-            out.flush()?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Default => print(Config::REFERENCE, out),
+        Command::Example => print(EXAMPLE, out),
         Command::Check(check) => self::check(check, out, Surroundings::SYSTEM),
     }
+}
+
+fn print(text: &str, out: &mut Out) -> anyhow::Result<ExitCode> {
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn check(check: &Check, out: &mut Out, surroundings: Surroundings) -> anyhow::Result<ExitCode> {
@@ -162,12 +167,16 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
+/// What a beginner starts from.
+const EXAMPLE: &str = include_str!("../config/example.toml");
+
 /// The status for a file that is wrong.
 const WRONG_FILE: u8 = 2;
 
 const EXAMPLES: &str = "\
 Examples:
-  countersign config default > countersign.toml
+  countersign config default | less
+  countersign config example > countersign.toml
   countersign config check
   countersign config check --json /etc/countersign/countersign.toml";
 
@@ -222,6 +231,26 @@ forward = \"http://127.0.0.1:3000/app\"
         .unwrap();
 
         assert_eq!(printed.text(), Config::REFERENCE);
+    }
+
+    #[test]
+    fn the_example_is_in_order_once_its_secrets_are_there() {
+        let given = Surroundings {
+            variable: |name| {
+                ["ORDERS_SECRET", "COUNTERSIGN_TOKEN"]
+                    .contains(&name)
+                    .then(|| format!("the value of {name}").into())
+            },
+            ..GIVEN
+        };
+
+        let config = Config::parse_with(EXAMPLE, Path::new("countersign.toml"), given).unwrap();
+
+        assert_eq!(
+            config.flows[0].place(&config.ingress.prefix),
+            "/hooks/orders"
+        );
+        assert!(config.warnings.is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Bytes that a command is given: in place, in a file, on the standard input.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
@@ -8,11 +9,7 @@ use super::Usage;
 
 /// Reads a file whole; `-` is the standard input.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let name = if is_stdin(path) {
-        "the standard input".into()
-    } else {
-        path.to_string_lossy()
-    };
+    let name = name(path);
     let read = if is_stdin(path) {
         if io::stdin().is_terminal() {
             eprintln!("reading from the terminal; end with Ctrl-D");
@@ -42,6 +39,15 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// What to call `path` in a message.
+pub(crate) fn name(path: &Path) -> Cow<'_, str> {
+    if is_stdin(path) {
+        "the standard input".into()
+    } else {
+        path.to_string_lossy()
+    }
+}
+
 /// Whether `path` means the standard input.
 fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
@@ -59,5 +65,11 @@ mod tests {
 
         assert!(error.is::<Usage>());
         assert_eq!(error.to_string(), "cannot read /no/such/file");
+    }
+
+    #[test]
+    fn the_standard_input_is_called_that() {
+        assert_eq!(name(Path::new("-")), "the standard input");
+        assert_eq!(name(Path::new("a/b.http")), "a/b.http");
     }
 }

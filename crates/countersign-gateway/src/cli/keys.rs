@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use countersign::{Key, KeyId, Keyring, Scheme, Secret, Unit};
 
 use super::{Usage, input, usage};
+use crate::random;
 
 /// How the sender signs.
 #[derive(Clone, Debug, clap::Args)]
@@ -126,11 +127,8 @@ impl From<UnitName> for Unit {
 
 /// Cryptographically random bytes, as hex.
 pub(crate) fn random_hex<const BYTES: usize>() -> anyhow::Result<String> {
-    let mut bytes = [0; BYTES];
-    rustls::crypto::aws_lc_rs::default_provider()
-        .secure_random
-        .fill(&mut bytes)
-        .map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
+    let bytes: [u8; BYTES] = random::bytes()
+        .map_err(|why| anyhow::anyhow!("the system gives no random bytes: {why}"))?;
     Ok(hex::encode(bytes))
 }
 

@@ -1,5 +1,6 @@
 //! `countersign verify`: is this captured request genuine, and if not, why?
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ use super::out::Out;
 use super::vectors::{self, Vector};
 use super::{NO, Usage, input, usage};
 use crate::config::{Config, Flow};
-use crate::moment;
+use crate::moment::{self, span};
 
 /// Check a captured HTTP request: genuine or not, and why not. Or run a file of test vectors.
 #[derive(Clone, Debug, clap::Args)]
@@ -96,7 +97,7 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     }
     let judge = args.judge()?;
     let message = Message::parse(&input::read(&args.message)?)
-        .with_context(|| Usage(format!("{} is no HTTP request", args.message.display())))?;
+        .with_context(|| Usage(format!("{} is no HTTP request", input::name(&args.message))))?;
     let (base, target) = args.public_url(&judge, &message)?;
     let now = args.now.unwrap_or_else(SystemTime::now);
     let url = PublicUrl::new(&base, &target);
@@ -115,8 +116,26 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
 }
 
 fn run_vectors(path: &Path, families: &[String], out: &mut Out) -> anyhow::Result<ExitCode> {
+    let name = input::name(path);
     let mut list = Vector::list(&input::read(path)?)
-        .with_context(|| Usage(format!("{} is no file of test vectors", path.display())))?;
+        .with_context(|| Usage(format!("{name} is no file of test vectors")))?;
+    if list.is_empty() {
+        return Err(usage(format!("{name} holds no test vectors")));
+    }
+    let missing: Vec<_> = families
+        .iter()
+        .filter(|family| !list.iter().any(|vector| vector.family() == *family))
+        .map(|family| format!("`{family}`"))
+        .collect();
+    if !missing.is_empty() {
+        let known: BTreeSet<_> = list.iter().map(Vector::family).collect();
+        let known: Vec<_> = known.into_iter().collect();
+        return Err(usage(format!(
+            "{name} has no vectors of the family {}; it has those of {}",
+            missing.join(", "),
+            known.join(", ")
+        )));
+    }
     if !families.is_empty() {
         list.retain(|vector| families.iter().any(|family| family == vector.family()));
     }
@@ -310,7 +329,9 @@ impl std::fmt::Display for Refused {
 fn window(text: &str) -> Result<Asked, String> {
     match text {
         "off" => Ok(Asked(None)),
-        text => moment::parse_span(text).map(|side| Asked(Some(side))),
+        text => span::parse(text)
+            .map(|side| Asked(Some(side)))
+            .map_err(|why| format!("{why}, or `off`")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Checks of users with passwords and of API keys.
 
-use countersign::{ApiKey, Auth, Basic, Secret};
+use countersign::{ApiKey, Auth, Basic, MIN_SECRET, Secret};
 use http::HeaderName;
 use toml::Spanned;
 
@@ -66,8 +66,9 @@ impl Checker<'_> {
             return None;
         };
         let secret = self.secret("password", password)?;
-        if secret.expose().len() < 16 && !file.allow_weak_secret {
-            self.refuse(password.span(), "`password` has less than 16 bytes", WEAK);
+        if secret.expose().len() < MIN_SECRET && !file.allow_weak_secret {
+            let message = format!("`password` has less than {MIN_SECRET} bytes");
+            self.refuse(password.span(), message, WEAK);
             return None;
         }
         self.note_equal(&secret, password.span());

@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use countersign::Secret;
+use countersign::{MIN_SECRET, Secret};
 use http::uri::Authority;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use toml::Spanned;
 use tracing_subscriber::EnvFilter;
 
@@ -83,7 +84,10 @@ impl Checker<'_> {
                     "give each token a `name` of its own",
                 );
             }
-            if tokens.iter().any(|known| known.sha256 == checked.sha256) {
+            if tokens
+                .iter()
+                .any(|known| known.sha256.ct_eq(&checked.sha256).into())
+            {
                 self.refuse(
                     token.span(),
                     "two of the `tokens` are equal",
@@ -270,9 +274,9 @@ pub(super) fn digest(text: &str) -> Result<[u8; 32], Fault> {
 
 fn strong(secret: &Secret) -> Result<(), Fault> {
     match secret.expose().len() {
-        16.. => Ok(()),
+        MIN_SECRET.. => Ok(()),
         _ => Err(Fault::new(
-            "has less than 16 bytes",
+            format!("has less than {MIN_SECRET} bytes"),
             "generate one, for example with `openssl rand -hex 32`",
         )),
     }

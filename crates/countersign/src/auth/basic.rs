@@ -152,4 +152,4 @@ fn hashing_key(users: &[(String, Secret)]) -> MacKey {
 }
 
 /// The least number of bytes of a password, unless shorter ones are allowed.
-const MIN_PASSWORD: usize = 16;
+const MIN_PASSWORD: usize = crate::MIN_SECRET;

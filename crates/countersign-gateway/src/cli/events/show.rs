@@ -78,6 +78,9 @@ pub(super) fn show(event: &Event, out: &mut Out) -> io::Result<()> {
         Some(Some(text)) => writeln!(out, "\n{}", printable(text))?,
         _ => writeln!(out, "\n[a binary body; --json has it in base64]")?,
     }
+    if event.deliveries.is_empty() {
+        return writeln!(out, "\nnothing to deliver: the flow had no steps");
+    }
     let mut rows = table(["step", "state", "attempts", "next try", "reason"]);
     for delivery in &event.deliveries {
         rows.add_row([
@@ -140,6 +143,22 @@ mod tests {
         let text = printed.text();
         assert!(text.contains("billing: done after 3"), "{text}");
         assert!(text.ends_with("older ones: --before evt_1\n"), "{text}");
+    }
+
+    #[test]
+    fn an_event_of_a_flow_without_steps_says_so_instead_of_an_empty_table() {
+        let printed = Printed::default();
+        let mut event: Event = read(EVENT.as_bytes()).unwrap();
+        event.deliveries.clear();
+        event.attempts.clear();
+
+        show(&event, &mut printed.out()).unwrap();
+
+        let text = printed.text();
+        assert!(
+            text.ends_with("\nnothing to deliver: the flow had no steps\n"),
+            "{text}"
+        );
     }
 
     #[test]

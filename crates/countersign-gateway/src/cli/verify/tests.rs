@@ -233,3 +233,39 @@ fn a_flow_and_a_secret_exclude_each_other() {
 
     assert!(Line::try_parse_from(words).is_err());
 }
+
+#[test]
+fn a_family_that_matches_nothing_is_an_error_that_names_it() {
+    let file = file(include_str!("../../../../countersign/tests/vectors.json"));
+    let path = file.path().to_str().unwrap();
+    let check = |families: &[&str]| {
+        let printed = Printed::default();
+        let mut words = vec!["verify", "--vectors", path];
+        for family in families {
+            words.extend(["--family", family]);
+        }
+        let line = Line::try_parse_from(words).unwrap();
+        run(&line.args, &mut printed.out())
+    };
+
+    let error = check(&["native", "typo"]).unwrap_err();
+
+    assert!(error.is::<Usage>());
+    assert!(error.to_string().contains("`typo`"), "{error}");
+    assert!(error.to_string().contains("native"), "{error}");
+    assert!(check(&["native"]).is_ok());
+}
+
+#[test]
+fn a_file_without_vectors_is_an_error() {
+    let file = file("[]");
+    let words = ["verify", "--vectors", file.path().to_str().unwrap()];
+
+    let error = run(
+        &Line::try_parse_from(words).unwrap().args,
+        &mut Printed::default().out(),
+    )
+    .unwrap_err();
+
+    assert!(error.to_string().contains("no test vectors"), "{error}");
+}
