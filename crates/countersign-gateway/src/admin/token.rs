@@ -48,7 +48,7 @@ impl FromRequestParts<Arc<State>> for Operator {
             "admin call"
         );
         Ok(Self {
-            organization: token.organization.as_str().into(),
+            organization: token.organization.to_shared(),
         })
     }
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use countersign_queue::Next;
 use http::{HeaderMap, StatusCode, header};
 
-use super::schedule::Schedule;
 use crate::deliver::Failure;
+use crate::schedule::Schedule;
 
 /// What an attempt came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
