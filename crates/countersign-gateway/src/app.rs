@@ -19,7 +19,7 @@ use crate::deliver::{Client, ClientError};
 use crate::dispatch::Dispatcher;
 use crate::ingress::Ingress;
 use crate::ingress::endpoint::Backends;
-use crate::ingress::listener::{self, Answer, Limits};
+use crate::listener::{self, Limits, Responder};
 use crate::live::{Current, Live};
 use crate::tasks::Tasks;
 
@@ -92,7 +92,7 @@ impl App {
             queue: self.queue.clone(),
             stopping: ingress.stopping(),
         });
-        let door = Ingress::new(self.current, live.config.ingress.body_timeout);
+        let door = Ingress::new(self.current);
         let limits = Limits::senders(&live.config.ingress);
         open(&admin, self.admin, desk, Limits::operators());
         open(&ingress, self.ingress, door, limits);
@@ -149,7 +149,7 @@ impl App {
 }
 
 /// Answers on `listener` in tasks of `tasks`.
-fn open(tasks: &Tasks, listener: TcpListener, answer: impl Answer + Sync, limits: Limits) {
+fn open(tasks: &Tasks, listener: TcpListener, answer: impl Responder + Sync, limits: Limits) {
     let connections = tasks.clone();
     tasks.spawn(move |stop| listener::serve(listener, answer, limits, connections, stop));
 }

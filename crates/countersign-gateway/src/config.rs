@@ -45,8 +45,8 @@ pub use self::name::{FlowId, InvalidName, Organization, StepName};
 pub use self::path::PathPattern;
 pub use self::secret::Surroundings;
 pub use self::url::StepUrl;
-pub(crate) use crate::dispatch::schedule::Schedule;
 pub(crate) use crate::log::Format;
+pub(crate) use crate::schedule::Schedule;
 
 /// Everything the operator's file says, checked.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub struct Ingress {
     pub header_timeout: Duration,
     /// Where to listen; port 0 takes any free one.
     pub listen: SocketAddr,
-    /// How many connections are served at once.
+    /// How many connections are served at once; `serve` lowers it to what the limit of open files allows.
     pub max_connections: usize,
     /// The folder of flows that have no path of their own: a leading slash and no trailing one, or empty.
     pub prefix: String,

@@ -10,6 +10,7 @@ mod dispatch;
 mod forward;
 mod hop;
 mod ingress;
+mod listener;
 mod live;
 mod log;
 mod moment;

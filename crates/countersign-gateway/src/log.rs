@@ -1,8 +1,14 @@
 //! What the gateway says about itself: one line an event, for people on a terminal, as JSON elsewhere.
 //!
-//! Lines go to the standard error. No value can forge a second line or drive a terminal: control
-//! characters are escaped in both forms, and what comes from outside is passed through [`outside`] first,
-//! which also caps its length.
+//! Lines go to the standard error, through [`lossy`]: a reader that is stuck costs lines, never a request.
+//!
+//! No value can forge a second line or drive a terminal, wherever it comes from: control characters are
+//! escaped in both forms of a line. Most values have a form, and so a length, of their own (ids that
+//! were checked, addresses, labels). Text of free length from outside, such as a request's path, goes
+//! through [`outside`], which caps it; an error of a library is written as the library words it.
+
+mod lossy;
+mod tame;
 
 use std::env;
 use std::fmt;
@@ -15,6 +21,8 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::{FormatFields, MakeWriter};
 use tracing_subscriber::util::SubscriberInitExt;
 
+pub(crate) use self::lossy::Flush;
+use self::tame::Tame;
 use crate::config::Log;
 
 /// How log lines look.
@@ -39,12 +47,17 @@ pub(crate) enum LogError {
         filter: String,
         source: tracing_subscriber::filter::ParseError,
     },
+    #[error("cannot start the thread that writes the log")]
+    Thread(#[source] io::Error),
     #[error("logging is already set up in this process")]
     Twice,
 }
 
 /// Starts logging as configured; `COUNTERSIGN_LOG` overrides the filter.
-pub(crate) fn init(log: &Log) -> Result<(), LogError> {
+///
+/// Keep what it returns until the last line has been said.
+#[must_use = "the last lines are written when it is dropped"]
+pub(crate) fn init(log: &Log) -> Result<Flush, LogError> {
     let wanted = env::var(VARIABLE).unwrap_or_default();
     let filter = filter_of(if wanted.is_empty() {
         &log.filter
@@ -57,12 +70,17 @@ pub(crate) fn init(log: &Log) -> Result<(), LogError> {
         Format::Json => true,
         Format::Pretty => false,
     };
+    let (lines, flush) = lossy::lossy(io::stderr(), |lines| {
+        tracing::warn!(lines, "log lines were lost: nobody read them in time");
+    })
+    .map_err(LogError::Thread)?;
     let started = if json {
-        self::json(filter, io::stderr).try_init()
+        self::json(filter, lines).try_init()
     } else {
-        pretty(filter, io::stderr, terminal).try_init()
+        pretty(filter, lines, terminal).try_init()
     };
-    started.map_err(|_| LogError::Twice)
+    started.map_err(|_| LogError::Twice)?;
+    Ok(flush)
 }
 
 /// Text from outside, fit for a log line: control characters escaped, cut after 200 characters.
@@ -108,7 +126,7 @@ where
         .flatten_event(true)
         .with_current_span(false)
         .with_env_filter(filter)
-        .with_writer(to)
+        .with_writer(Tame(to))
         .finish()
 }
 
@@ -194,7 +212,7 @@ mod tests {
         }
     }
 
-    const HOSTILE: &str = "a\n2026 INFO all is well\r\x1b[2J\u{9b}31m\x07";
+    const HOSTILE: &str = "a\n2026 INFO all is well\r\x1b[2J\u{9b}31m\x7f\x07";
 
     fn speak() {
         tracing::info!(target_name = HOSTILE, shown = %HOSTILE, debugged = ?HOSTILE, "{HOSTILE}");
@@ -225,6 +243,7 @@ mod tests {
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
 
         assert_eq!(text.matches('\n').count(), 1);
+        assert!(!text.trim_end().contains(char::is_control), "{text:?}");
         assert_eq!(line["target_name"], HOSTILE);
         assert_eq!(line["level"], "INFO");
     }

@@ -127,3 +127,21 @@ fn every_line_is_one_json_object_whatever_was_sent() {
         assert!(!line.contains('\u{1b}'), "{line:?}");
     }
 }
+
+#[test]
+fn a_repeat_that_is_acknowledged_is_not_told_as_refused() {
+    let upstream = Receiver::start();
+    let mut gateway = Setup::new()
+        .flow("side", &format!("forward = \"{}\"", upstream.url("")))
+        .start();
+    let request = signed("side", b"twice");
+
+    let first = request.send(gateway.ingress);
+    let again = request.send(gateway.ingress);
+
+    assert_eq!((first.status, again.status), (200, 200));
+    assert_eq!(again.json()["duplicate"], true);
+    gateway.stop();
+    let said = gateway.process().said();
+    assert!(!said.contains("refused"), "{said}");
+}

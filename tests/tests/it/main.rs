@@ -10,6 +10,7 @@ mod events;
 mod examples;
 mod forward;
 mod logs;
+mod overload;
 mod refuse;
 mod repeat;
 mod shutdown;

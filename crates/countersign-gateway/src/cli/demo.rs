@@ -54,7 +54,7 @@ struct Stage {
 
 /// Runs `countersign demo`.
 pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
-    log::init(&Log {
+    let _flushed = log::init(&Log {
         filter: "error".to_owned(),
         format: Format::Auto,
     })?;

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use tower::ServiceExt;
 use tower_layer::Layer;
 
+use super::chatter::Chatter;
 use super::reply::Body;
 use super::timed::Timed;
 use crate::accept::Accept;
@@ -20,6 +21,8 @@ use crate::forward::Forward;
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(crate) flow: Arc<Flow>,
+    /// How often its refusals are logged.
+    pub(super) chatter: Chatter,
     door: Door,
 }
 
@@ -62,6 +65,7 @@ impl Endpoint {
         };
         Self {
             flow: Arc::clone(flow),
+            chatter: Chatter::default(),
             door,
         }
     }
@@ -72,7 +76,7 @@ impl Endpoint {
     }
 
     /// Lets `request` in or refuses it.
-    pub(crate) async fn answer(&self, request: Request<Timed<Incoming>>) -> Response<Body> {
+    pub(crate) async fn answer(&self, request: Request<Timed<'_, Incoming>>) -> Response<Body> {
         let Ok(response) = match &self.door {
             Door::Accept(verify) => verify.clone().oneshot(request).await,
             Door::Forward(verify) => verify.clone().oneshot(request).await,

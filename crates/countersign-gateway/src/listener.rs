@@ -2,6 +2,10 @@
 //!
 //! Both listeners run on it: the one for senders and the one for operators.
 
+pub(crate) mod descriptors;
+mod episode;
+mod lingering;
+
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
@@ -21,15 +25,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use self::episode::Episode;
+pub(crate) use self::lingering::Unread;
+use self::lingering::{Lingering, Midway};
 use crate::config;
 use crate::tasks::Tasks;
 
 /// Something that answers requests, one clone of it a connection.
-pub(crate) trait Answer: Clone + Send + 'static {
+pub(crate) trait Responder: Clone + Send + 'static {
     /// The body of its answers.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
 
-    /// Answers one request.
+    /// Answers one request; an answer given before the body was read has [`Unread`] in its extensions.
     fn answer(
         &self,
         request: Request<Incoming>,
@@ -37,18 +44,19 @@ pub(crate) trait Answer: Clone + Send + 'static {
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
-/// Serves `answer` on `listener` until `stop`, each connection a task of `tasks`.
+/// Serves `responder` on `listener` until `stop`, each connection a task of `tasks`.
 ///
 /// At the cap the next connection waits in the kernel's backlog. Each connection is a task
 /// of its own; on the signal to stop it finishes the request it is answering and closes.
 pub(crate) async fn serve(
     listener: TcpListener,
-    answer: impl Answer + Sync,
+    responder: impl Responder + Sync,
     limits: Limits,
     tasks: Tasks,
     stop: CancellationToken,
 ) {
     let permits = Arc::new(Semaphore::new(limits.connections));
+    let mut trouble = Episode::default();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -58,16 +66,21 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, peer, permit)) => {
-                let answer = answer.clone();
+                if let Some(failures) = trouble.recovered() {
+                    tracing::info!(failures, "connections are accepted again");
+                }
+                let responder = responder.clone();
                 let http = limits.http();
                 tasks.spawn(move |stop| async move {
-                    converse(stream, peer, answer, http, stop).await;
+                    converse(stream, peer, responder, http, stop).await;
                     drop(permit);
                 });
             }
             Err(error) if lost_before_accept(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "cannot accept connections; trying again");
+                if trouble.failed() {
+                    tracing::error!(%error, "cannot accept connections; trying until it works again");
+                }
                 // Out of descriptors or memory: connections that end give some back.
                 tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
@@ -84,20 +97,28 @@ async fn next(
         .await
         .map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
-    stream.set_nodelay(true)?;
+    // Only for speed; a connection that is gone already will tell so itself.
+    let _ = stream.set_nodelay(true);
     Ok((stream, peer, permit))
 }
 
 async fn converse(
     stream: TcpStream,
     peer: SocketAddr,
-    answer: impl Answer,
+    responder: impl Responder,
     http: http1::Builder,
     stop: CancellationToken,
 ) {
+    let midway = Midway::default();
+    let stream = Lingering::new(stream, midway.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        let answer = answer.clone();
-        async move { Ok::<_, Infallible>(answer.answer(request, peer).await) }
+        let responder = responder.clone();
+        let midway = midway.clone();
+        async move {
+            let response = responder.answer(request, peer).await;
+            midway.set(response.extensions().get::<Unread>().is_some());
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
@@ -143,6 +164,11 @@ impl Limits {
             connections: 256,
             header_timeout: Duration::from_secs(10),
         }
+    }
+
+    /// How many connections are served at once.
+    pub(crate) fn connections(self) -> usize {
+        self.connections
     }
 
     fn http(self) -> http1::Builder {
