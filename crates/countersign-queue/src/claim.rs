@@ -34,12 +34,37 @@ pub struct Limits {
     pub total: usize,
     /// How many claims of one step of one flow may be out at any time, earlier ones included.
     pub per_step: usize,
+    /// Whether steps that have many claims out leave room for those that have few.
+    pub sparing: bool,
 }
 
 impl Limits {
     /// At most `total` now, at most `per_step` of one step out at any time.
     pub fn new(total: usize, per_step: usize) -> Self {
-        Self { total, per_step }
+        Self {
+            total,
+            per_step,
+            sparing: false,
+        }
+    }
+
+    /// Where `total` is all that there is room for, no step gets a claim while it has as many out as are left of
+    /// `total`. So the more steps hang, the less each of them holds, and something is left for one that holds nothing.
+    #[must_use]
+    pub fn sparing(self) -> Self {
+        Self {
+            sparing: true,
+            ..self
+        }
+    }
+
+    /// How many claims of one step may be out for it to get another one, when `left` of the total are left.
+    pub(crate) fn of_a_step(self, left: usize) -> usize {
+        if self.sparing {
+            self.per_step.min(left)
+        } else {
+            self.per_step
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Schedule {
     window: usize,
     /// How many claims of a lane could be out when lanes last left the ring for that.
     per_step: usize,
+    /// Lanes that left the ring although they might have had more out.
+    passed_over: Vec<LaneNumber>,
 }
 
 /// A delivery that is being tried.
@@ -50,6 +52,7 @@ impl Schedule {
             staged: Vec::new(),
             window: window.max(1),
             per_step: 0,
+            passed_over: Vec::new(),
         }
     }
 
@@ -110,7 +113,8 @@ impl Schedule {
     }
 
     /// Notes how many claims of a lane may be out; when these are more than before, lanes that had as many as they might
-    /// get their turn again.
+    /// get their turn again. So do those that were passed over for the sake of others: each has claims out, so there
+    /// are never more of them than claims.
     pub(crate) fn allow(&mut self, per_step: usize) {
         if per_step > self.per_step {
             for number in (0..self.lanes.len() as u32).map(LaneNumber) {
@@ -120,17 +124,23 @@ impl Schedule {
             }
         }
         self.per_step = per_step;
+        for number in std::mem::take(&mut self.passed_over) {
+            self.arm(number);
+        }
     }
 
-    /// Takes the lane whose turn it is out of the ring. Lanes with as many claims out as
-    /// [allowed](Self::allow) leave it too, and come back when one of these is settled.
-    pub(crate) fn turn(&mut self) -> Option<LaneNumber> {
+    /// Takes the lane whose turn it is out of the ring; it has fewer than `most` claims out. Lanes with as many as
+    /// [allowed](Self::allow) leave the ring too, and come back when one of these is settled.
+    pub(crate) fn turn(&mut self, most: usize) -> Option<LaneNumber> {
         loop {
             let number = self.ring.pop_front()?;
             let lane = &mut self.lanes[number.index()];
             lane.in_ring = false;
-            if lane.in_flight < self.per_step {
+            if lane.in_flight < most {
                 return Some(number);
+            }
+            if lane.in_flight < self.per_step {
+                self.passed_over.push(number);
             }
         }
     }

@@ -88,6 +88,76 @@ async fn a_dead_receiver_slows_no_other() {
 }
 
 #[tokio::test]
+async fn however_many_receivers_hang_a_sparing_claim_leaves_something_for_another() {
+    for hung in [15, 20, 100, 255] {
+        let bench = Bench::new();
+        for flow in 0..hung {
+            for n in 0..20 {
+                bench
+                    .queue
+                    .append(event_in(&format!("hung-{flow}"), &n.to_string(), &["one"]))
+                    .await
+                    .unwrap();
+            }
+        }
+        let mut out = bench
+            .queue
+            .claim(Limits::new(256, 16).sparing())
+            .await
+            .unwrap();
+        let left = 256 - out.len();
+        assert!(left > 0, "{hung} hang");
+        assert!(
+            per_flow(&out)
+                .values()
+                .all(|&held| held <= 16 && held <= left + 1)
+        );
+        let limits = Limits::new(left, 16).sparing();
+        assert_eq!(bench.queue.claim(limits).await.unwrap().len(), 0);
+
+        bench
+            .queue
+            .append(event_in("alive", "0", &["one"]))
+            .await
+            .unwrap();
+        let alive = bench.queue.claim(limits).await.unwrap();
+        assert_eq!(per_flow(&alive), BTreeMap::from([("alive", 1)]));
+
+        // When others give something back, those that were passed over get their turn again.
+        let half = out.split_off(out.len() / 2);
+        for claim in alive.into_iter().chain(half) {
+            bench
+                .queue
+                .settle(claim, attempt("delivered"), Next::Done)
+                .await
+                .unwrap();
+        }
+        let limits = Limits::new(256 - out.len(), 16).sparing();
+        assert!(!bench.queue.claim(limits).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_sparing_claim_gives_few_steps_all_they_may_have() {
+    let bench = Bench::new();
+    for n in 0..40 {
+        bench
+            .queue
+            .append(event(&n.to_string(), &["one", "two"]))
+            .await
+            .unwrap();
+    }
+
+    let claims = bench
+        .queue
+        .claim(Limits::new(256, 16).sparing())
+        .await
+        .unwrap();
+
+    assert_eq!(claims.len(), 32);
+}
+
+#[tokio::test]
 async fn a_step_is_claimed_in_order_of_arrival_past_its_window() {
     let mut options = countersign_queue::Options::default();
     options.window = 3;

@@ -25,7 +25,8 @@ impl Writer<'_> {
         let batch = self.next_claim;
         let fatal = |error: Error| Trouble::fatal(&error);
         while claiming.picks.len() < claiming.limits.total {
-            let Some(number) = self.schedule.turn() else {
+            let left = claiming.limits.total - claiming.picks.len();
+            let Some(number) = self.schedule.turn(claiming.limits.of_a_step(left)) else {
                 break;
             };
             self.look(number).map_err(fatal)?;
