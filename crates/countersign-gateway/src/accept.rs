@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use countersign_queue::{NewEvent, Queue, Replay};
+use countersign_queue::{AppendError, NewEvent, Queue, Replay};
 use countersign_tower::VerifiedBody;
 use http::{Request, Response};
 use tower_service::Service;
@@ -17,8 +17,8 @@ use crate::ingress::reply::{self, Answer};
 
 /// The inner service of a flow with steps: stores, then acknowledges.
 ///
-/// What a sender's connection does meanwhile changes nothing: the queue finishes an append
-/// that nobody waits for any more.
+/// An append that the queue has begun is finished whether or not the sender is still there. One that still waits for
+/// room is given up with its connection: nothing was acknowledged.
 #[derive(Clone, Debug)]
 pub(crate) struct Accept {
     flow: Arc<Flow>,
@@ -42,8 +42,8 @@ impl Accept {
         queue: Queue,
     ) -> Self {
         let names = Names {
-            flow: flow.id.as_str().into(),
-            organization: flow.organization.as_str().into(),
+            flow: flow.id.to_shared(),
+            organization: flow.organization.to_shared(),
             steps: steps.map(Arc::from).collect(),
         };
         Self {
@@ -55,6 +55,7 @@ impl Accept {
 
     async fn store(self, request: Request<VerifiedBody>) -> Response<Answer> {
         let event = self.event(request);
+        let key = event.key.clone();
         match self.queue.append(event).await {
             Ok(appended) if appended.duplicate && self.refuses_repeats() => {
                 tracing::info!(flow.id = %self.flow.id, event.id = %appended.id, "repeat refused");
@@ -64,20 +65,39 @@ impl Accept {
                 tracing::debug!(
                     flow.id = %self.flow.id,
                     event.id = %appended.id,
+                    key.id = key.as_deref(),
                     duplicate = appended.duplicate,
                     "accepted"
                 );
                 reply::accepted(&self.flow.response, appended.id, appended.duplicate)
             }
-            Err(error) => {
-                tracing::error!(
-                    flow.id = %self.flow.id,
-                    error = &error as &dyn Error,
-                    "cannot make the event durable; the sender is asked to come again"
-                );
-                reply::unavailable(RETRY_AFTER)
-            }
+            Err(error) => self.refused(&error),
         }
+    }
+
+    /// What the sender is told when the event is not durable: to come again, unless that would not help.
+    fn refused(&self, error: &AppendError) -> Response<Answer> {
+        let (message, reply) = match error {
+            AppendError::TooLarge { .. } => (
+                "the event is too large for the store; it is refused for good",
+                reply::too_large(),
+            ),
+            AppendError::Rejected(_) => (
+                "the store cannot hold this event; it is refused for good",
+                reply::unprocessable(),
+            ),
+            _ => (
+                "cannot make the event durable; the sender is asked to come again",
+                reply::unavailable(RETRY_AFTER),
+            ),
+        };
+        tracing::error!(
+            flow.id = %self.flow.id,
+            status = reply.status().as_u16(),
+            error = error as &dyn Error,
+            "{message}"
+        );
+        reply
     }
 
     fn event(&self, request: Request<VerifiedBody>) -> NewEvent {
@@ -129,3 +149,43 @@ impl Service<Request<VerifiedBody>> for Accept {
 
 /// When a sender is asked to come again.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use countersign_queue::Options;
+    use http::StatusCode;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn only_what_may_be_stored_later_is_asked_for_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = Queue::open(&folder.path().join("queue.db"), Options::default()).unwrap();
+        let text = "[[flows]]\nid = \"orders\"\nauth = { mode = \"none\" }\n";
+        let config = Config::parse(text, Path::new("test.toml")).unwrap();
+        let accept = Accept::new(Arc::clone(&config.flows[0]), std::iter::empty(), queue);
+
+        for (error, status, again) in [
+            (AppendError::Full, StatusCode::SERVICE_UNAVAILABLE, true),
+            (AppendError::Closed, StatusCode::SERVICE_UNAVAILABLE, true),
+            (
+                AppendError::TooLarge { limit: 1 },
+                StatusCode::PAYLOAD_TOO_LARGE,
+                false,
+            ),
+            (
+                AppendError::Rejected("a constraint".into()),
+                StatusCode::UNPROCESSABLE_ENTITY,
+                false,
+            ),
+        ] {
+            let reply = accept.refused(&error);
+
+            assert_eq!(reply.status(), status, "{error}");
+            assert_eq!(reply.headers().contains_key("retry-after"), again);
+        }
+    }
+}

@@ -10,13 +10,13 @@ use arc_swap::ArcSwap;
 use countersign_queue::{OpenError, Options, Queue, StoreFailure};
 use countersign_tower::MemoryReplayGuard;
 use tokio::net::TcpListener;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Desk};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::deliver::{Client, ClientError};
-use crate::dispatch::Dispatcher;
+use crate::dispatch::Deliveries;
 use crate::ingress::Ingress;
 use crate::ingress::endpoint::Backends;
 use crate::listener::{self, Limits, Responder};
@@ -28,7 +28,6 @@ use crate::tasks::Tasks;
 pub struct App {
     admin: TcpListener,
     admin_address: SocketAddr,
-    client: Client,
     current: Current,
     ingress: TcpListener,
     ingress_address: SocketAddr,
@@ -44,10 +43,9 @@ impl App {
     pub async fn build(config: Config) -> Result<Self, StartError> {
         let (ingress, ingress_address) = bind("ingress", config.ingress.listen).await?;
         let (admin, admin_address) = bind("admin", config.admin.listen).await?;
-        let queue = Queue::open(&config.store.path, queue_options(&config.store))?;
-        let client = Client::new(&config.delivery.addresses, &[admin_address])?;
+        let queue = Queue::open(&config.store.path, queue_options(&config))?;
         let backends = Backends {
-            client: client.clone(),
+            client: Client::new(&config.delivery.addresses, &[admin_address])?,
             guard: MemoryReplayGuard::new(REPLAY_KEYS),
             queue: queue.clone(),
         };
@@ -55,7 +53,6 @@ impl App {
         Ok(Self {
             admin,
             admin_address,
-            client,
             current: Arc::new(ArcSwap::from_pointee(live)),
             ingress,
             ingress_address,
@@ -75,46 +72,51 @@ impl App {
         self.ingress_address
     }
 
-    /// Serves until `stop`, then stops in order: accepting, answering, claiming, delivering, the queue.
+    /// Serves until `stop`, then ends in order: nothing more is accepted or claimed, what is being answered and
+    /// delivered finishes within the grace period, what is left of the deliveries is due again, the queue is closed.
+    ///
+    /// The sockets and their [`Limits`] are those of the first configuration; everything else follows the current one.
     ///
     /// # Errors
     ///
     /// The store failed: nothing is acknowledged any more, and only a restart helps.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
+        let (ingress, admin) = (Tasks::new(), Tasks::new());
+        let deliveries = Deliveries::new(Arc::clone(&self.current), self.queue.clone());
         let live = self.current.load_full();
-        let grace = live.config.ingress.grace;
-        let (ingress, dispatch, admin) = (Tasks::new(), Tasks::new(), Tasks::new());
 
         self.log_start(&live.config);
-        self.spawn_dispatch(&dispatch);
+        deliveries.start();
         let desk = Desk::new(admin::State {
             current: Arc::clone(&self.current),
             queue: self.queue.clone(),
             stopping: ingress.stopping(),
         });
-        let door = Ingress::new(self.current);
+        let door = Ingress::new(Arc::clone(&self.current));
         let limits = Limits::senders(&live.config.ingress);
         open(&admin, self.admin, desk, Limits::operators());
         open(&ingress, self.ingress, door, limits);
         drop(live);
 
-        let failure = tokio::select! {
-            () = stop.cancelled() => None,
-            failure = self.queue.failed() => Some(failure),
-        };
-        if let Some(failure) = &failure {
-            tracing::error!(
-                error = failure as &dyn Error,
+        tokio::select! {
+            () = stop.cancelled() => {}
+            failure = self.queue.failed() => tracing::error!(
+                error = &failure as &dyn Error,
                 "nothing more is acknowledged"
-            );
+            ),
         }
-        let deadline = Instant::now() + grace;
-        end("ingress", ingress, deadline).await;
-        end("deliveries", dispatch, deadline).await;
-        end("admin", admin, deadline.max(Instant::now() + ADMIN_GRACE)).await;
-        self.queue.close().await;
-        tracing::info!("stopped");
-        failure.map_or(Ok(()), |failure| Err(RunError::Store(failure)))
+        let deadline = Instant::now() + self.current.load().config.ingress.grace;
+        tokio::join!(end("ingress", ingress, deadline), deliveries.end(deadline),);
+        end("admin", admin, Instant::now() + ADMIN_GRACE).await;
+        close(self.queue.clone().close()).await;
+        // Asked at the very end: what was done meanwhile may be what failed.
+        match failure(&self.queue).await {
+            None => {
+                tracing::info!("stopped");
+                Ok(())
+            }
+            Some(failure) => Err(RunError::Store(failure)),
+        }
     }
 
     fn log_start(&self, config: &Config) {
@@ -136,16 +138,6 @@ impl App {
             tracing::info!(listener, %address, flows, "listening");
         }
     }
-
-    fn spawn_dispatch(&self, tasks: &Tasks) {
-        let dispatcher = Dispatcher::new(
-            self.client.clone(),
-            Arc::clone(&self.current),
-            self.queue.clone(),
-            tasks.clone(),
-        );
-        tasks.spawn(|stop| dispatcher.run(stop));
-    }
 }
 
 /// Answers on `listener` in tasks of `tasks`.
@@ -163,9 +155,36 @@ async fn end(name: &'static str, tasks: Tasks, deadline: Instant) {
     }
 }
 
-fn queue_options(store: &config::Store) -> Options {
+/// Waits until the queue is closed, but not for ever: a full disk or one that hangs must not keep the process.
+async fn close(closing: impl Future<Output = ()>) -> bool {
+    let closed = timeout(CLOSING, closing).await.is_ok();
+    if !closed {
+        tracing::warn!(
+            waited_ms = CLOSING.as_millis(),
+            "the store did not close in time (is the disk full?): nothing acknowledged is lost, but attempts that \
+             could not be recorded are made again"
+        );
+    }
+    closed
+}
+
+/// Why the queue has failed, if it has.
+async fn failure(queue: &Queue) -> Option<StoreFailure> {
+    tokio::select! {
+        biased;
+        failure = queue.failed() => Some(failure),
+        () = std::future::ready(()) => None,
+    }
+}
+
+/// A store that takes every event that the flows let in.
+fn queue_options(config: &Config) -> Options {
     let mut options = Options::default();
-    options.retention = store.retention;
+    options.retention = config.store.retention;
+    let bodies = config.flows.iter().map(|flow| flow.policy.body_limit());
+    let largest = bodies.max().unwrap_or(0).saturating_add(HEAD_ROOM);
+    options.max_event_bytes = options.max_event_bytes.max(largest);
+    options.waiting_bytes = options.waiting_bytes.max(options.max_event_bytes);
     options
 }
 
@@ -218,5 +237,12 @@ pub enum RunError {
 
 /// How many forwarded requests are remembered, so that repeats of them are recognised.
 const REPLAY_KEYS: usize = 1_000_000;
-/// The admin listener outlives the deliveries by this, so that probes see the end.
+/// What an event may have beside its body: more than the listener lets a head have.
+const HEAD_ROOM: usize = 1 << 20;
+/// How long answers of the admin listener that are under way at the end are waited for.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
+/// How long the queue may take to close.
+const CLOSING: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::config::{Config, Flow, Step, Then};
+use crate::deliver::Client;
 use crate::ingress::endpoint::{Backends, Endpoint};
 use crate::ingress::route::{Place, Routes};
 
 /// One configuration, ready to be used.
 #[derive(Debug)]
 pub(crate) struct Live {
+    /// Reaches what this configuration lets it reach.
+    pub(crate) client: Client,
     pub(crate) config: Config,
     pub(crate) routes: Routes<Arc<Endpoint>>,
     flows: HashMap<Box<str>, Arc<Flow>>,
@@ -24,7 +27,7 @@ pub(crate) struct Live {
 pub(crate) type Current = Arc<ArcSwap<Live>>;
 
 impl Live {
-    /// Builds everything that `config` asks for.
+    /// Builds everything that `config` asks for; the client of `backends` has to follow its address rules.
     pub(crate) fn new(config: Config, backends: &Backends) -> Self {
         let mut routes = Routes::new(&config.ingress.prefix);
         let mut flows = HashMap::new();
@@ -34,6 +37,7 @@ impl Live {
             flows.insert(flow.id.as_str().into(), Arc::clone(flow));
         }
         Self {
+            client: backends.client.clone(),
             config,
             routes,
             flows,

@@ -45,6 +45,14 @@ impl Report {
         }
     }
 
+    /// The last attempt there was did not come to its end, and there is no other one.
+    pub(super) fn exhausted() -> Self {
+        Self {
+            error: Some("a crash or a kill of the gateway cut the last attempt short".to_owned()),
+            ..Self::impossible(Impossible::Exhausted)
+        }
+    }
+
     /// No request could be made.
     pub(super) fn unsendable(error: &Unsendable) -> Self {
         let outcome = match error {

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use countersign_queue::State;
+use countersign_queue::{Limits, State};
 use http::StatusCode;
 use tokio::sync::Semaphore as Gate;
 use tokio::time::timeout;
@@ -194,17 +194,17 @@ async fn stopping_lets_what_is_under_way_finish_and_claims_nothing_more() {
     let first = running.event(&["billing"]).await;
     receiver.request().await;
 
-    let stopping = running.tasks.stopping();
-    let drain = running.tasks.clone().drain(PATIENCE);
+    let stopping = running.deliveries.tasks.stopping();
+    let end = running.end();
     let finish = async {
         stopping.cancelled().await;
         let second = running.event(&["billing"]).await;
         gate.add_permits(Gate::MAX_PERMITS);
         second
     };
-    let (drained, second) = tokio::join!(drain, finish);
+    let (interrupted, second) = tokio::join!(end, finish);
 
-    assert_eq!(drained, Ok(()));
+    assert_eq!(interrupted, 0);
     running.settled(first).await;
     assert_eq!(receiver.unseen(), 0);
     let left = running.queue.event(second).await.unwrap().unwrap();
@@ -221,8 +221,99 @@ async fn nothing_is_delivered_while_delivery_is_switched_off() {
     running.start();
 
     running.event(&["billing"]).await;
-    let drained = running.tasks.clone().drain(PATIENCE).await;
+    running.end().await;
 
-    assert_eq!(drained, Ok(()));
     assert_eq!(receiver.unseen(), 0);
+}
+
+#[tokio::test]
+async fn delivery_that_is_switched_on_begins_without_a_restart() {
+    let mut receiver = Receiver::with_status(StatusCode::OK).await;
+    let steps = [("billing", receiver.url("/"), "")];
+    let mut off = config(&steps);
+    off.delivery.enabled = false;
+    let running = Running::with_config(off);
+    running.start();
+    running.event(&["billing"]).await;
+
+    running.configure(config(&steps));
+    running.event(&["billing"]).await;
+
+    for _ in 0..2 {
+        timeout(PATIENCE, receiver.request()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn more_at_once_are_allowed_without_a_restart() {
+    let mut stalled = Receiver::answering(|_| std::future::pending()).await;
+    let steps = [("stalled", stalled.url("/"), "timeout = \"10m\"")];
+    let running = Running::with_steps(&steps);
+    for _ in 0..2 {
+        running.event(&["stalled"]).await;
+        stalled.request().await;
+    }
+
+    let mut wider = config(&steps);
+    (
+        wider.delivery.concurrency,
+        wider.delivery.concurrency_per_step,
+    ) = (16, 8);
+    running.configure(wider);
+
+    for _ in 0..6 {
+        running.event(&["stalled"]).await;
+        timeout(PATIENCE, stalled.request()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn twenty_receivers_that_hang_slow_no_other() {
+    let stalled = Receiver::answering(|_| std::future::pending()).await;
+    let mut fast = Receiver::with_status(StatusCode::OK).await;
+    let names: Vec<_> = (0..20).map(|number| format!("stalled-{number}")).collect();
+    let mut steps: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), stalled.url("/"), "timeout = \"10m\""))
+        .collect();
+    steps.push(("fast", fast.url("/"), ""));
+    let mut config = config(&steps);
+    (
+        config.delivery.concurrency,
+        config.delivery.concurrency_per_step,
+    ) = (256, 16);
+    let running = Running::with_config(config);
+    let owed: Vec<_> = steps.iter().map(|step| step.0).collect();
+    for _ in 0..40 {
+        running.event(&owed).await;
+    }
+
+    running.start();
+
+    for _ in 0..40 {
+        timeout(PATIENCE, fast.request()).await.unwrap();
+    }
+    assert!(stalled.unseen() < 256, "{}", stalled.unseen());
+}
+
+#[tokio::test]
+async fn what_is_unfinished_at_the_deadline_is_due_again_and_no_attempt_is_counted() {
+    let mut hung = Receiver::answering(|_| std::future::pending()).await;
+    let running = Running::with_steps(&[("billing", hung.url("/"), "max_retries = 0")]);
+    let event = running.event(&["billing"]).await;
+    hung.request().await;
+
+    let interrupted = running.deliveries.clone().end(Instant::now()).await;
+
+    assert_eq!(interrupted, 1);
+    let stored = running.queue.event(event).await.unwrap().unwrap();
+    assert_eq!(stored.state, State::Pending);
+    assert!(running.queue.attempts(event).await.unwrap().is_empty());
+    running.queue.clone().close().await;
+    let mut up = Receiver::with_status(StatusCode::OK).await;
+    let running = running.reopened(&[("billing", up.url("/"), "max_retries = 0")]);
+    running.start();
+    let (deliveries, _) = running.settled(event).await;
+    assert_eq!(ends(&deliveries), ["done"]);
+    assert_eq!(up.request().await.headers()["countersign-attempt"], "1");
 }

@@ -10,23 +10,22 @@ use countersign_queue::{AttemptRecord, Delivery, EventId, NewEvent, Options, Que
 use countersign_tower::MemoryReplayGuard;
 use http::{HeaderMap, Method};
 use tempfile::TempDir;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::config::Config;
 use crate::deliver::Client;
-use crate::dispatch::Dispatcher;
+use crate::dispatch::Deliveries;
 use crate::ingress::endpoint::Backends;
 use crate::live::{Current, Live};
-use crate::tasks::Tasks;
 
 /// A dispatcher that is running, and what it works on.
 #[derive(Clone)]
 pub(super) struct Running {
     backends: Backends,
     current: Current,
+    pub(super) deliveries: Deliveries,
     folder: Arc<TempDir>,
     pub(super) queue: Queue,
-    pub(super) tasks: Tasks,
 }
 
 impl Running {
@@ -39,7 +38,12 @@ impl Running {
 
     /// Everything but the dispatcher.
     pub(super) fn prepared(steps: &[(&str, String, &str)]) -> Self {
-        Self::opened(Arc::new(tempfile::tempdir().unwrap()), config(steps))
+        Self::with_config(config(steps))
+    }
+
+    /// Everything but the dispatcher, for another configuration.
+    pub(super) fn with_config(config: Config) -> Self {
+        Self::opened(Arc::new(tempfile::tempdir().unwrap()), config)
     }
 
     fn opened(folder: Arc<TempDir>, config: Config) -> Self {
@@ -49,20 +53,24 @@ impl Running {
             guard: MemoryReplayGuard::new(1),
             queue: queue.clone(),
         };
-        let live = Live::new(config, &backends);
+        let current: Current = Arc::new(ArcSwap::from_pointee(Live::new(config, &backends)));
         Self {
             backends,
-            current: Arc::new(ArcSwap::from_pointee(live)),
+            deliveries: Deliveries::new(Arc::clone(&current), queue.clone()),
+            current,
             folder,
             queue,
-            tasks: Tasks::new(),
         }
     }
 
     pub(super) fn start(&self) {
-        let (client, current) = (self.backends.client.clone(), Arc::clone(&self.current));
-        let dispatcher = Dispatcher::new(client, current, self.queue.clone(), self.tasks.clone());
-        self.tasks.spawn(|stop| dispatcher.run(stop));
+        self.deliveries.start();
+    }
+
+    /// Ends the deliveries with more time than they need; returns how many were interrupted.
+    pub(super) async fn end(&self) -> usize {
+        let deadline = Instant::now() + PATIENCE;
+        self.deliveries.clone().end(deadline).await
     }
 
     /// The same once its queue was closed.
