@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use countersign::{Auth, Basic, Keyring, PublicUrl, Scheme, Secret, Signed, Unit, Verifier};
-use countersign_gateway::config::Config;
+use countersign_gateway::config::{Config, StepUrl, Then};
 use countersign_queue::EventId;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -32,6 +32,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("message_template", message_template),
     ("scheme_description", scheme_description),
     ("signature_headers", signature_headers),
+    ("step_url", step_url),
     ("stored_headers", stored_headers),
     ("timestamps", timestamps),
 ];
@@ -51,28 +52,53 @@ pub fn run(name: &str, bytes: &[u8]) {
 
 /// A preset's name on the first line, then header lines, an empty line, and the body.
 ///
-/// What the whole verification accepts, its check of the head accepts.
+/// What is accepted is accepted for this body, or this URL, only; and not an hour later where a time is signed.
 pub fn signature_headers(bytes: &[u8]) {
-    let Some((name, rest)) = split(bytes, b"\n") else {
+    let Some((verifier, headers, body)) = signed_by_preset(bytes) else {
         return;
     };
-    let Some(verifier) = VERIFIERS
-        .iter()
-        .find(|(known, _)| known.as_bytes() == name)
-        .map(|(_, verifier)| verifier)
-    else {
-        return;
-    };
-    let (head, body) = split(rest, b"\n\n").unwrap_or((rest, b""));
-    let headers = headers(head);
     for method in [Method::POST, Method::GET] {
-        let checked = verifier.check_head(&method, &headers);
-        let verified = verifier.verify(&request(&method, &headers, body));
+        let genuine = request(&method, &headers, body);
+        if verifier.verify(&genuine).is_err() {
+            continue;
+        }
         assert!(
-            verified.is_err() || checked.is_ok(),
+            verifier.check_head(&method, &headers).is_ok(),
             "accepted what its head forbids"
         );
+        let longer = [body, b"0"].concat();
+        let mut other = genuine;
+        if verifier.scheme().signs_body(&method) {
+            other.body = &longer;
+        } else {
+            other.url.target = "/hooks/orders?job=8";
+        }
+        assert!(verifier.verify(&other).is_err(), "accepted for another");
+        let mut late = genuine;
+        late.now += Duration::from_secs(3600);
+        assert!(
+            verifier.verify(&late).is_err() || !verifier.scheme().signs_time(),
+            "accepted an hour late"
+        );
     }
+}
+
+/// Whether the input of [`signature_headers`] is accepted, as a POST or as a GET.
+pub fn is_genuine(bytes: &[u8]) -> bool {
+    signed_by_preset(bytes).is_some_and(|(verifier, headers, body)| {
+        [Method::POST, Method::GET]
+            .iter()
+            .any(|method| verifier.verify(&request(method, &headers, body)).is_ok())
+    })
+}
+
+fn signed_by_preset(bytes: &[u8]) -> Option<(&'static Verifier, HeaderMap, &[u8])> {
+    let (name, rest) = split(bytes, b"\n")?;
+    let (_, verifier) = VERIFIERS
+        .iter()
+        .find(|(known, _)| known.as_bytes() == name)?;
+    let (head, body) = split(rest, b"\n\n").unwrap_or((rest, b""));
+    Some((verifier, headers(head), body))
 }
 
 /// The text of a time, on its own and in a native signature, under every unit.
@@ -107,17 +133,7 @@ pub fn message_template(bytes: &[u8]) {
 ///
 /// Only the one user with the one password is let in.
 pub fn basic_credentials(bytes: &[u8]) {
-    let Ok(value) = HeaderValue::from_bytes(bytes) else {
-        return;
-    };
-    let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
-    let checked = BASIC.check_head(&Method::POST, &headers);
-    let verified = BASIC.verify(&request(&Method::POST, &headers, b""));
-    assert!(
-        verified.is_err() || checked.is_ok(),
-        "accepted what its head forbids"
-    );
-    if verified.is_ok() {
+    if lets_in(bytes) {
         let text = bytes.to_ascii_lowercase();
         assert!(text.starts_with(b"basic "), "accepted another scheme");
         assert!(
@@ -125,6 +141,14 @@ pub fn basic_credentials(bytes: &[u8]) {
             "accepted other credentials"
         );
     }
+}
+
+/// Whether the input of [`basic_credentials`] is accepted.
+pub fn lets_in(bytes: &[u8]) -> bool {
+    HeaderValue::from_bytes(bytes).is_ok_and(|value| {
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+        BASIC.verify(&request(&Method::POST, &headers, b"")).is_ok()
+    })
 }
 
 /// A scheme as somebody writes it, in TOML or in JSON, with its templates.
@@ -184,6 +208,45 @@ pub fn http_message(bytes: &[u8]) {
             |part: &[u8]| part.is_empty() || bytes.windows(part.len()).any(|window| window == part);
         assert!(is_there(message.target.as_bytes()) && is_there(&message.body));
     }
+}
+
+/// The URL of a step, as it stands in a configuration.
+///
+/// What is taken is requested as it was written, of the host that a browser would ask, without credentials.
+pub fn step_url(bytes: &[u8]) {
+    let Some(url) = std::str::from_utf8(bytes).ok().and_then(step) else {
+        return;
+    };
+    let written = std::str::from_utf8(bytes).expect("it was text");
+    let uri = url.as_uri();
+    let seen = url::Url::parse(written).expect("what is requested is a URL");
+    assert!(matches!(uri.scheme_str(), Some("http" | "https")));
+    assert!(written.is_ascii() && !url.host().is_empty());
+    assert!(
+        seen.host_str()
+            .is_some_and(|host| host.eq_ignore_ascii_case(url.host())),
+        "read as two hosts"
+    );
+    assert!(
+        uri.authority()
+            .is_some_and(|authority| !authority.as_str().contains('@')),
+        "credentials"
+    );
+}
+
+/// The URL that a step gets from this text, if it may have it.
+pub fn step(text: &str) -> Option<StepUrl> {
+    if text.contains('\'') || text.contains(char::is_control) {
+        return None; // Not in one line of TOML.
+    }
+    let text = format!(
+        "[[flows]]\nid = \"a\"\nauth = {{ mode = \"none\" }}\nsteps = [{{ name = \"s\", url = '{text}' }}]\n"
+    );
+    let config = Config::parse(&text, Path::new("fuzz.toml")).ok()?;
+    let Then::Queue { steps } = &config.flows.first()?.then else {
+        return None;
+    };
+    Some(steps.first()?.url.clone())
 }
 
 /// Headers as the queue stores them.

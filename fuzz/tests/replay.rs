@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use countersign_fuzz::TARGETS;
+use countersign_fuzz::{TARGETS, is_genuine, lets_in, step};
 
 #[test]
 fn every_corpus_file_is_survived() {
@@ -18,6 +18,47 @@ fn every_corpus_file_is_survived() {
         }
     }
     eprintln!("{files} files replayed");
+}
+
+#[test]
+fn genuine_seeds_are_accepted_and_no_others() {
+    let accepted = |corpus: &str, accepts: fn(&[u8]) -> bool| -> Vec<String> {
+        listed(&corpora().join(corpus))
+            .into_iter()
+            .filter(|path| accepts(&fs::read(path).expect("a corpus file can be read")))
+            .map(|path| {
+                let name = path.file_name().and_then(|name| name.to_str());
+                name.expect("a name").to_owned()
+            })
+            .collect()
+    };
+
+    assert_eq!(
+        accepted("signature_headers", is_genuine),
+        [
+            "github_genuine",
+            "native_genuine",
+            "native_get",
+            "native_spaces_and_unknown_pairs",
+            "slack_genuine",
+            "standard_webhooks_genuine",
+            "standard_webhooks_rotation",
+            "stripe_genuine",
+            "svix_genuine",
+            "workflow_genuine",
+        ]
+    );
+    assert_eq!(
+        accepted("basic_credentials", lets_in),
+        ["genuine", "lower_case"]
+    );
+    assert_eq!(
+        accepted("step_url", |bytes| std::str::from_utf8(bytes)
+            .ok()
+            .and_then(step)
+            .is_some()),
+        ["address", "genuine"]
+    );
 }
 
 #[test]
