@@ -1,11 +1,15 @@
 //! SIGTERM: nothing that was being answered is cut, and the process is gone within its grace period.
 
 use std::io::{ErrorKind, Write};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, Receiver, Setup, connect, id, read_reply, signed, wait_for};
+use crate::support::{
+    Answer, Gateway, Process, Receiver, Setup, binary, connect, id, listening, read_reply, signed,
+    tool, wait_for, wait_until_ready,
+};
 
 #[test]
 fn a_request_being_answered_is_answered_to_its_end() {
@@ -62,7 +66,7 @@ fn under_load_no_answer_is_cut_and_nothing_acknowledged_is_lost() {
                             count.fetch_add(1, Ordering::SeqCst);
                         }
                         Ok(reply) => panic!("answered {} while stopping", reply.status),
-                        // Not accepted, or closed before a byte of it was read: the sender may send it again.
+                        // Not accepted, or closed before it was read: none of these may have been stored, as is seen below.
                         Err(error) => {
                             assert!(
                                 matches!(
@@ -98,6 +102,11 @@ fn under_load_no_answer_is_cut_and_nothing_acknowledged_is_lost() {
             "{id} was acknowledged"
         );
     }
+    assert_eq!(
+        stored(&gateway),
+        acknowledged.len(),
+        "what was not acknowledged was not stored either: nobody was cut off while being answered"
+    );
     wait_for("every acknowledged event to be delivered", || {
         (receiver.received().len() >= acknowledged.len()).then_some(())
     });
@@ -121,6 +130,113 @@ fn an_upstream_that_never_answers_does_not_hold_it_past_the_grace_period() {
         asked.elapsed() < Duration::from_secs(5),
         "took {:?}",
         asked.elapsed()
+    );
+}
+
+#[test]
+fn a_stuck_request_takes_nothing_from_deliveries_and_what_is_cut_counts_no_attempt() {
+    let upstream = Receiver::answering(|_, _| Answer::Stall);
+    let slow = Receiver::answering(|_, _| Answer::Stepwise(vec!["done"]));
+    let hung = Receiver::answering(|number, _| match number {
+        1..=8 => Answer::Stall,
+        _ => Answer::status(200),
+    });
+    let setup = Setup::new()
+        .ingress("grace = \"2s\"")
+        .delivery("max_retries = 0")
+        .flow("side", &format!("forward = \"{}\"", upstream.url("")))
+        .flow(
+            "orders",
+            &format!(
+                "steps = [{{ name = \"slow\", url = \"{}\" }}]",
+                slow.url("")
+            ),
+        )
+        .flow(
+            "lost",
+            &format!(
+                "steps = [{{ name = \"hung\", url = \"{}\" }}]",
+                hung.url("")
+            ),
+        );
+    let mut gateway = setup.start();
+    let mut stuck = connect(gateway.ingress);
+    stuck.write_all(&signed("side", b"held").bytes()).unwrap();
+    upstream.wait_for(1);
+    // More than one step may have under way, so that some are claimed by nobody.
+    let orders: Vec<_> = (0..24)
+        .map(|number| gateway.accepted("orders", format!("{number}").as_bytes()))
+        .collect();
+    let lost: Vec<_> = (0..8)
+        .map(|number| gateway.accepted("lost", format!("{number}").as_bytes()))
+        .collect();
+    slow.wait_for(16);
+    hung.wait_for(8);
+
+    gateway.process().signal("TERM");
+    gateway.process().line("that it is stopping", |line| {
+        line.contains("stopping").then_some(())
+    });
+    slow.go_on();
+    let status = gateway.process().ended();
+
+    assert!(status.success(), "{status}");
+    assert_eq!(slow.received().len(), 16, "nothing was claimed after it");
+    let said = gateway.process().said();
+    assert!(said.contains("\"interrupted\":8"), "{said}");
+    let gateway = setup.start();
+    wait_for("every delivery to end well, at its first attempt", || {
+        let done = |id: &String| {
+            let event = gateway.event(id);
+            let attempts = event["attempts"].as_array().expect("attempts");
+            assert!(attempts.len() <= 1, "{event:#}");
+            assert_ne!(event["deliveries"][0]["state"], "dead", "{event:#}");
+            event["deliveries"][0]["state"] == "done"
+        };
+        (orders.iter().all(done) && lost.iter().all(done)).then_some(())
+    });
+}
+
+#[test]
+fn a_store_that_fails_while_it_stops_is_no_success() {
+    if !tool("prlimit") {
+        return;
+    }
+    let receiver = Receiver::answering(|_, _| Answer::Stepwise(vec!["done"]));
+    let steps = format!(
+        "steps = [{{ name = \"only\", url = \"{}\" }}]",
+        receiver.url("")
+    );
+    let setup = Setup::new().flow("orders", &steps);
+    let script = "trap '' XFSZ; exec \"$0\" serve --config \"$1\"";
+    let mut process = Process::start(
+        Command::new("sh")
+            .args(["-c", script])
+            .arg(binary())
+            .arg(setup.write()),
+    );
+    let address = |listener| process.line(listener, |line| listening(line, listener));
+    let (ingress, admin) = (address("ingress"), address("admin"));
+    wait_until_ready(admin);
+    id(&signed("orders", b"one").send(ingress));
+    receiver.wait_for(1);
+
+    process.signal("TERM");
+    process.line("that it is stopping", |line| {
+        line.contains("stopping").then_some(())
+    });
+    let limited = Command::new("prlimit")
+        .args(["--fsize=0", "--pid", &process.id()])
+        .status()
+        .unwrap();
+    assert!(limited.success());
+    receiver.go_on();
+
+    assert_eq!(process.ended().code(), Some(1), "{}", process.said());
+    assert!(
+        process.said().contains("the store failed"),
+        "{}",
+        process.said()
     );
 }
 
@@ -153,4 +269,17 @@ fn a_second_gateway_can_take_the_same_store_right_after() {
     let second = setup.start();
 
     assert_eq!(second.admin(&format!("/events/{id}")).status, 200);
+}
+
+/// How many events there are.
+fn stored(gateway: &Gateway) -> usize {
+    let (mut count, mut before) = (0, String::new());
+    loop {
+        let page = gateway.admin(&format!("/events?limit=500{before}")).json();
+        count += page["events"].as_array().map_or(0, Vec::len);
+        match page["next"].as_str() {
+            Some(next) => before = format!("&before={next}"),
+            None => return count,
+        }
+    }
 }

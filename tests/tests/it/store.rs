@@ -1,5 +1,6 @@
 //! Stores that cannot be used: a clear message, and nothing is lost or changed.
 
+use std::env;
 use std::fs;
 use std::io::Write;
 use std::process::Command;
@@ -285,6 +286,44 @@ fn a_disk_that_others_fill_to_the_last_byte_stops_nothing_for_good() {
     }
 }
 
+#[test]
+fn a_full_disk_does_not_keep_it_from_stopping() {
+    if !namespaces() {
+        return;
+    }
+    let receiver = Receiver::answering(|_, _| Answer::Stepwise(vec!["done"]));
+    let setup = Setup::new().ingress("grace = \"1s\"").flow(
+        "orders",
+        &format!(
+            "steps = [{{ name = \"only\", url = \"{}\" }}]",
+            receiver.url("/in")
+        ),
+    );
+    let mut process = in_file_system(&setup, "size=80m");
+    let address = |listener| process.line(listener, |line| listening(line, listener));
+    let (ingress, admin) = (address("ingress"), address("admin"));
+    wait_until_ready(admin);
+    for number in 0..8 {
+        id(&signed("orders", format!("{number}").as_bytes()).send(ingress));
+    }
+    receiver.wait_for(8);
+    let disk = setup.folder().join("disk/filler");
+    let filler = process.root().join(disk.strip_prefix("/").unwrap());
+    let mut file = fs::File::create(&filler).unwrap();
+    while file.write_all(&[0; 4096]).is_ok() {}
+    receiver.go_on();
+
+    let asked = Instant::now();
+    process.signal("TERM");
+    process.ended();
+
+    assert!(
+        asked.elapsed() < Duration::from_secs(15),
+        "took {:?}",
+        asked.elapsed()
+    );
+}
+
 /// Starts a gateway that must refuse its store, soon and on purpose, and returns what it said.
 fn refused(setup: &Setup) -> String {
     let started = Instant::now();
@@ -337,6 +376,10 @@ fn namespaces() -> bool {
         .status()
         .is_ok_and(|status| status.success());
     if !possible {
+        assert!(
+            env::var_os("CI").is_none(),
+            "CI must let `unshare -Urm` mount a file system of its own"
+        );
         eprintln!("SKIPPED: no mount namespaces here, so this test shows nothing");
     }
     possible

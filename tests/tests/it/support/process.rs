@@ -71,6 +71,10 @@ impl Process {
         self.lines.seen.lock().unwrap().lines.join("\n")
     }
 
+    pub(crate) fn id(&self) -> String {
+        self.child.id().to_string()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args([&format!("-{name}"), &self.child.id().to_string()])
