@@ -14,4 +14,6 @@ mod listener;
 mod live;
 mod log;
 mod moment;
+mod random;
+mod schedule;
 pub mod tasks;
