@@ -145,3 +145,48 @@ fn a_repeat_that_is_acknowledged_is_not_told_as_refused() {
     let said = gateway.process().said();
     assert!(!said.contains("refused"), "{said}");
 }
+
+#[test]
+fn calls_to_the_admin_listener_are_logged_with_who_made_them() {
+    let setup = Setup::new().flow("orders", "");
+    let mut process = Process::start(
+        Command::new(binary())
+            .arg("serve")
+            .arg("--config")
+            .arg(setup.write())
+            .env("COUNTERSIGN_LOG", "debug"),
+    );
+    let admin = process.line("where the admin listener is", |line| {
+        listening(line, "admin")
+    });
+    wait_until_ready(admin);
+
+    crate::support::ask(admin, "/events?flow=orders");
+    Request::get("/events")
+        .host("localhost")
+        .header("Authorization", "Bearer not-the-token-of-anybody")
+        .send(admin);
+    Request::get("/events").host("evil.example").send(admin);
+    process.signal("TERM");
+    process.ended();
+
+    let said = process.said();
+    let calls: Vec<Value> = said
+        .lines()
+        .filter(|line| line.contains("admin call"))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let field = |call: usize, name: &str| calls[call][name].as_str().unwrap_or("none").to_owned();
+    assert_eq!(calls.len(), 3, "{said}");
+    assert_eq!(
+        [field(0, "level"), field(0, "token.name"), field(0, "path")],
+        ["DEBUG", "ops", "/events"]
+    );
+    assert_eq!(
+        [field(1, "level"), field(1, "reason")],
+        ["INFO", "unknown_token"]
+    );
+    assert!(field(1, "peer").starts_with("127.0.0.1:"), "{said}");
+    assert_eq!(field(2, "reason"), "foreign_host");
+    assert!(!said.contains("not-the-token"), "{said}");
+}

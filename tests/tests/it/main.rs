@@ -11,6 +11,8 @@ mod examples;
 mod forward;
 mod logs;
 mod overload;
+mod perf;
+mod quickstart;
 mod refuse;
 mod repeat;
 mod shutdown;

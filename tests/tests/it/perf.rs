@@ -1,0 +1,71 @@
+//! A small process: soon there, and modest while nothing happens.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::support::{Receiver, Setup, wait_for};
+
+#[test]
+fn it_is_ready_at_once() {
+    let setup = Setup::new().flow("orders", "");
+    // The first start makes the store.
+    setup.start().stop();
+
+    let quickest = (0..5)
+        .map(|_| {
+            let started = Instant::now();
+            let mut gateway = setup.start();
+            let took = started.elapsed();
+            gateway.stop();
+            took
+        })
+        .min()
+        .unwrap();
+
+    // A release build is there within 100 ms; this one is not optimised and shares the machine.
+    assert!(quickest < 5 * READY, "ready after {quickest:?}");
+}
+
+#[test]
+fn an_idle_gateway_takes_little_memory() {
+    let receiver = Receiver::start();
+    let setup = Setup::new().flow(
+        "orders",
+        &format!(
+            "steps = [{{ name = \"only\", url = \"{}\" }}]",
+            receiver.url("/in")
+        ),
+    );
+    let mut gateway = setup.start();
+    for number in 0..100 {
+        gateway.accepted("orders", format!("{number}").as_bytes());
+    }
+    receiver.wait_for(100);
+    wait_for("the deliveries to be settled", || {
+        let page = gateway.admin("/events?state=pending&limit=1").json();
+        page["events"]
+            .as_array()
+            .is_some_and(Vec::is_empty)
+            .then_some(())
+    });
+
+    let root = gateway.process().root();
+    let own = own_memory(&root.with_file_name("status"));
+
+    assert!(own < MODEST, "{} KiB are its own", own >> 10);
+}
+
+/// The bytes of memory that a process has for itself; the pages of its program are anybody's.
+fn own_memory(status: &Path) -> u64 {
+    let status = fs::read_to_string(status).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"))
+        .unwrap();
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+    kib << 10
+}
+
+const MODEST: u64 = 20 << 20;
+const READY: Duration = Duration::from_millis(100);
