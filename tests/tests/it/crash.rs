@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{Receiver, Request, Setup, id, native, signed, wait_for};
+use crate::support::{Answer, Receiver, Request, Setup, id, native, signed, wait_for};
 
 const ROUNDS: usize = 20;
 const SENDERS: usize = 4;
@@ -51,6 +51,31 @@ fn nothing_acknowledged_is_lost_and_nothing_refused_is_delivered() {
         acknowledged.len(),
         receiver.received().len()
     );
+}
+
+#[test]
+fn the_log_says_that_a_delivery_is_dead_because_of_a_crash() {
+    let receiver = Receiver::answering(|_, _| Answer::Stall);
+    let setup = Setup::new().delivery("max_retries = 0").flow(
+        "orders",
+        &format!(
+            "steps = [{{ name = \"only\", url = \"{}\" }}]",
+            receiver.url("/in")
+        ),
+    );
+    let mut gateway = setup.start();
+    let id = gateway.accepted("orders", b"the only attempt");
+    receiver.wait_for(1);
+    gateway.process().kill();
+
+    let mut gateway = setup.start();
+
+    let line = gateway.process().line("that it is dead", |line| {
+        (line.contains("exhausted") && line.contains(&id)).then(|| line.to_owned())
+    });
+    assert!(line.contains("cut short by a crash"), "{line}");
+    assert!(line.contains("\"attempt\":1"), "{line}");
+    assert_eq!(receiver.received().len(), 1);
 }
 
 /// Sends genuine and forged webhooks until the gateway, killed in the middle, no longer answers.

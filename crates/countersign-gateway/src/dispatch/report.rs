@@ -45,10 +45,10 @@ impl Report {
         }
     }
 
-    /// The last attempt there was did not come to its end, and there is no other one.
+    /// All attempts are used up, and none of them said so: the gateway was killed in the middle of the last one.
     pub(super) fn exhausted() -> Self {
         Self {
-            error: Some("a crash or a kill of the gateway cut the last attempt short".to_owned()),
+            error: Some(CUT_SHORT.to_owned()),
             ..Self::impossible(Impossible::Exhausted)
         }
     }
@@ -86,6 +86,8 @@ fn location(head: &Parts) -> Option<String> {
     };
     head.status.is_redirection().then(told)
 }
+
+const CUT_SHORT: &str = "the last attempt was cut short by a crash of the gateway, or `max_retries` is lower than it was";
 
 /// How much of a redirect's target is recorded.
 const LOCATION_LIMIT: usize = 512;
