@@ -35,6 +35,7 @@ impl<'a> Redaction<'a> {
             Some(Auth::ApiKey(key)) => key
                 .header_name()
                 .is_some_and(|key| hop::reads_as(name, key.as_str())),
+            Some(auth @ Auth::Signature(_)) => auth.reads(name) && !is_label(name.as_str()),
             Some(_) => false,
             None => !is_harmless(name.as_str()),
         };
@@ -88,6 +89,11 @@ fn is_harmless(name: &str) -> bool {
     HARMLESS.contains(&name) || HARMLESS_STARTS.iter().any(|start| name.starts_with(start))
 }
 
+/// Whether what a signature is checked with is, by its name, an id, a time or a content header: no secret.
+fn is_label(name: &str) -> bool {
+    LABEL_ENDS.iter().any(|end| name.ends_with(end)) || is_harmless(name)
+}
+
 fn decoded(name: &str) -> String {
     url::form_urlencoded::parse(name.as_bytes())
         .next()
@@ -129,6 +135,8 @@ const HARMLESS: [&str; 16] = [
     "x-real-ip",
     "x-request-id",
 ];
+
+const LABEL_ENDS: [&str; 3] = ["-id", "-time", "-timestamp"];
 
 const HARMLESS_STARTS: [&str; 3] = ["accept", "content-", "x-forwarded-"];
 
@@ -195,6 +203,21 @@ mod tests {
         assert!(redaction.hides(&header("x-shop")));
         assert!(redaction.hides(&header("x_shop")));
         assert!(!redaction.hides(&header("x-shop-id")));
+    }
+
+    #[test]
+    fn the_signature_of_a_flow_s_own_scheme_is_hidden_whatever_its_header() {
+        let text = "[[schemes]]\nname = \"acme\"\nsign = \"{timestamp}.{body}\"\n\
+                    signature = { from = \"header:acme-seal\", grammar = \"bare\", encoding = \"hex\" }\n\
+                    timestamp = { from = \"header:acme-time\", unit = \"seconds\" }\n\
+                    rules = [{ digest = \"hmac-sha256\" }]\n[[flows]]\nid = \"acme\"\n\
+                    auth = { scheme = \"acme\", keys = [{ secret = \"a key of some length\" }] }\n";
+        let config = Config::parse(text, Path::new("countersign.toml")).unwrap();
+        let redaction = Redaction::new(Some(&config.flows[0]));
+
+        assert!(redaction.hides(&header("acme-seal")));
+        assert!(!redaction.hides(&header("acme-time")));
+        assert!(!redaction.hides(&header("acme-event")));
     }
 
     #[test]
