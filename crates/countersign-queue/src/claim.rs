@@ -68,8 +68,8 @@ impl Limits {
     }
 }
 
-/// What came of one try.
-#[derive(Clone, Debug)]
+/// What came of one try. Its `Debug` shows nothing that the receiver said.
+#[derive(Clone)]
 pub struct Attempt {
     /// When it began, by the wall clock.
     pub started: SystemTime,
@@ -83,6 +83,18 @@ pub struct Attempt {
     pub answer: Bytes,
     /// What went wrong, for people; what is past 2 KiB is cut off.
     pub error: Option<String>,
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("started", &self.started)
+            .field("took", &self.took)
+            .field("outcome", &self.outcome)
+            .field("status", &self.status)
+            .field("answer_len", &self.answer.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is to become of a delivery after an attempt.
@@ -152,5 +164,27 @@ impl Drop for Lease {
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Lease").field(&self.delivery).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_debug_form_of_an_attempt_shows_no_answer() {
+        let attempt = Attempt {
+            started: SystemTime::UNIX_EPOCH,
+            took: Duration::from_millis(7),
+            outcome: "refused".into(),
+            status: Some(403),
+            answer: "the password is hunter2".into(),
+            error: Some("https://a.example/?key=hunter2 refused".into()),
+        };
+        let shown = format!("{attempt:?}");
+        assert!(
+            shown.contains("403") && !shown.contains("hunter2"),
+            "{shown}"
+        );
     }
 }

@@ -84,6 +84,11 @@ pub enum OpenError {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
+    /// Another program holds the file; events are stored again as soon as it lets go.
+    #[error(
+        "another program holds the queue's file locked: end its transaction, appending resumes by itself"
+    )]
+    Busy,
     /// The queue is closing or closed.
     #[error("the queue is closed")]
     Closed,
@@ -120,9 +125,15 @@ pub enum ClaimError {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettleError {
+    /// The queue is closing, and another program holds the file.
+    #[error("another program holds the queue's file locked, and the queue is closing")]
+    Busy,
     /// The queue is closed.
     #[error("the queue is closed")]
     Closed,
+    /// The queue is closing, and the disk has no room for the record.
+    #[error("the disk is full, and the queue is closing")]
+    Full,
     /// The queue has failed and records nothing more.
     #[error(transparent)]
     Store(#[from] StoreFailure),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 use crate::EventId;
+use crate::options::duration_millis;
 
 /// An event on its way into the queue.
 #[derive(Clone)]
@@ -62,11 +63,22 @@ impl fmt::Debug for NewEvent {
 /// What tells a repeat from a new event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Replay {
-    /// The same for every copy of one event, and different for any two events, flows included.
+    /// The same for every copy of one event, and different for any two events of one flow.
     pub key: [u8; 16],
     /// How long repeats are recognised.
     pub keep: Duration,
 }
+
+impl Replay {
+    /// How long repeats are recognised, in milliseconds: a little longer than asked, so that no rounding and no pause
+    /// between two clocks lets one through that is still genuine.
+    pub(crate) fn millis(self) -> u64 {
+        duration_millis(self.keep).saturating_add(SLACK)
+    }
+}
+
+/// In milliseconds.
+const SLACK: u64 = 5000;
 
 /// The answer to an append: the event is on disk.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -26,6 +26,7 @@ pub(crate) struct Flow {
 /// The lanes that an event goes into: those of its flow's steps when it came in.
 #[derive(Debug)]
 pub(crate) struct Plan {
+    pub(crate) flow: usize,
     pub(crate) lanes: Arc<[LaneNumber]>,
     /// False for the plan of events that owe nothing.
     pub(crate) owes: bool,
@@ -64,6 +65,7 @@ impl Names {
         let steps: Box<[_]> = steps.map(|(step, _)| Arc::clone(step)).collect();
         let owes = steps.iter().any(|step| **step != *NO_STEP);
         self.plans.push(Plan {
+            flow,
             lanes,
             owes,
             steps,

@@ -10,12 +10,14 @@ use std::time::{Duration, Instant, SystemTime};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// How long a settled event is kept (30 days).
+    /// How long an event is kept after its last delivery was settled, and its replay key needed (30 days).
     pub retention: Duration,
     /// How many replay keys are remembered at most; the oldest goes first (1,000,000).
     pub replay_cap: usize,
     /// How much of the disk events leave free, so that deliveries can still be recorded (64 MiB).
     pub reserve_bytes: u64,
+    /// How large the file may grow; when it has, the disk counts as full (no limit).
+    pub max_file_bytes: Option<u64>,
     /// How many due rows of one step are kept in memory (256).
     pub window: usize,
     /// How many deliveries are filed together, in the place where their step's other deliveries lie (4,096).
@@ -38,6 +40,7 @@ impl Default for Options {
             retention: Duration::from_secs(30 * 24 * 60 * 60),
             replay_cap: 1_000_000,
             reserve_bytes: 64 << 20,
+            max_file_bytes: None,
             window: 256,
             filing: 4096,
             waiting_bytes: 64 << 20,
@@ -51,29 +54,54 @@ impl Default for Options {
 
 /// The time that due times, retention and repeats follow.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
+pub struct Clock {
+    now: Arc<Source>,
+    wall: Arc<Source>,
+}
+
+type Source = dyn Fn() -> SystemTime + Send + Sync;
 
 impl Clock {
     /// The wall clock as it is now, and from then on the monotonic one: setting the wall clock moves nothing.
     pub fn steady() -> Self {
         let (wall, instant) = (SystemTime::now(), Instant::now());
-        Self::new(move || wall + instant.elapsed())
+        Self::new(move || wall + instant.elapsed()).with_wall(SystemTime::now)
     }
 
     /// A clock of the caller's own, for tests.
     pub fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
+        let now: Arc<Source> = Arc::new(now);
+        let wall = Arc::clone(&now);
+        Self { now, wall }
+    }
+
+    /// The same clock beside another wall clock. The two differ where the wall clock was set while the queue was open;
+    /// an event is removed only when it is old enough by both.
+    #[must_use]
+    pub fn with_wall(self, wall: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        let wall = Arc::new(wall);
+        Self { wall, ..self }
     }
 
     /// Milliseconds since the Unix epoch.
     pub(crate) fn now(&self) -> u64 {
-        millis((self.0)())
+        millis((self.now)())
+    }
+
+    /// The earlier of the two times that it may be.
+    pub(crate) fn earliest(&self) -> u64 {
+        self.now().min(millis((self.wall)()))
+    }
+
+    /// The later of the two times that it may be.
+    pub(crate) fn latest(&self) -> u64 {
+        self.now().max(millis((self.wall)()))
     }
 }
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Clock").field(&(self.0)()).finish()
+        f.debug_tuple("Clock").field(&(self.now)()).finish()
     }
 }
 

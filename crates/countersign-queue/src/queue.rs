@@ -77,9 +77,10 @@ impl Queue {
             permit,
         });
         match pushed {
-            Ok(()) => answered
-                .await
-                .unwrap_or_else(|_gone| Err(self.end(AppendError::Closed))),
+            Ok(()) => match answered.await {
+                Ok(answer) => answer,
+                Err(_gone) => Err(self.gone(AppendError::Closed).await),
+            },
             Err(_command) => Err(self.end(AppendError::Closed)),
         }
     }
@@ -99,9 +100,10 @@ impl Queue {
             .inbox
             .push(Command::Claim { limits, answer });
         let claims = match pushed {
-            Ok(()) => answered
-                .await
-                .unwrap_or_else(|_gone| Err(self.end(ClaimError::Closed))),
+            Ok(()) => match answered.await {
+                Ok(answer) => answer,
+                Err(_gone) => Err(self.gone(ClaimError::Closed).await),
+            },
             Err(_command) => Err(self.end(ClaimError::Closed)),
         };
         let mut claims = claims?;
@@ -130,7 +132,7 @@ impl Queue {
     /// # Errors
     ///
     /// When the queue is closed or has failed; the delivery is then tried again after the next start. A full disk is no
-    /// error: it is waited out.
+    /// error: it is waited out, unless the queue is closing.
     pub async fn settle(
         &self,
         claim: Claim,
@@ -199,7 +201,7 @@ impl Queue {
     }
 
     /// Takes nothing more, finishes what waits, and lets go of the file, for every handle. Claims that are still out
-    /// count as attempts when the queue is next opened.
+    /// count as attempts when the queue is next opened, and so do those that a full disk kept from being settled.
     pub async fn close(self) {
         self.handle.shared.inbox.close();
         self.handle.shared.done().await;
@@ -214,9 +216,10 @@ impl Queue {
             answer: Some(answer),
         });
         match pushed {
-            Ok(()) => answered
-                .await
-                .unwrap_or_else(|_gone| Err(self.end(SettleError::Closed))),
+            Ok(()) => match answered.await {
+                Ok(answer) => answer,
+                Err(_gone) => Err(self.gone(SettleError::Closed).await),
+            },
             Err(_command) => Err(self.end(SettleError::Closed)),
         }
     }
@@ -231,7 +234,12 @@ impl Queue {
         answered.await.unwrap_or(Err(ReadError::Closed))
     }
 
-    /// The reason why nobody answered: a failure if there was one, else `closed`.
+    /// The reason why a caller was let go without an answer: a failure if there was one, else `closed`.
+    async fn gone<E: From<StoreFailure>>(&self, closed: E) -> E {
+        self.handle.shared.verdict().await.map_or(closed, E::from)
+    }
+
+    /// The reason why nothing is taken any more: a failure if there was one, else `closed`.
     fn end<E: From<StoreFailure>>(&self, closed: E) -> E {
         self.handle.shared.failure().map_or(closed, E::from)
     }

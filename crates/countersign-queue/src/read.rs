@@ -1,5 +1,6 @@
 //! What can be asked about events that are stored.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -38,8 +39,8 @@ pub struct EventPage {
     pub next: Option<EventId>,
 }
 
-/// An event without its headers and body.
-#[derive(Clone, Debug)]
+/// An event without its headers and body. Its `Debug` shows no query.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct EventSummary {
     /// Its name.
@@ -62,6 +63,23 @@ pub struct EventSummary {
     pub state: State,
     /// Its deliveries, one for each step.
     pub deliveries: Vec<Delivery>,
+}
+
+impl fmt::Debug for EventSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.target.split('?').next().unwrap_or_default();
+        f.debug_struct("EventSummary")
+            .field("id", &self.id)
+            .field("organization", &self.organization)
+            .field("flow", &self.flow)
+            .field("received", &self.received)
+            .field("method", &self.method)
+            .field("path", &path)
+            .field("size", &self.size)
+            .field("state", &self.state)
+            .field("deliveries", &self.deliveries)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An event with its deliveries.
@@ -122,8 +140,8 @@ impl State {
     }
 }
 
-/// One try at a delivery, as it was recorded.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// One try at a delivery, as it was recorded. Its `Debug` shows nothing that the receiver said.
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct AttemptRecord {
     /// The step, by name.
@@ -142,6 +160,20 @@ pub struct AttemptRecord {
     pub answer: Bytes,
     /// What went wrong.
     pub error: Option<Box<str>>,
+}
+
+impl fmt::Debug for AttemptRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AttemptRecord")
+            .field("step", &self.step)
+            .field("number", &self.number)
+            .field("started", &self.started)
+            .field("took", &self.took)
+            .field("outcome", &self.outcome)
+            .field("status", &self.status)
+            .field("answer_len", &self.answer.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// How the queue stands.
@@ -208,4 +240,41 @@ pub struct LaneStats {
     pub done: u64,
     /// Deliveries that were given up, as far as retention keeps them.
     pub dead: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_debug_form_of_what_is_listed_shows_no_query_and_no_answer() {
+        let summary = EventSummary {
+            id: EventId::new(1, 2),
+            organization: "default".into(),
+            flow: "orders".into(),
+            received: SystemTime::UNIX_EPOCH,
+            method: Method::POST,
+            target: "/hooks/orders?token=hunter2".into(),
+            key: None,
+            size: 3,
+            state: State::Done,
+            deliveries: Vec::new(),
+        };
+        let record = AttemptRecord {
+            step: "billing".into(),
+            number: 1,
+            started: SystemTime::UNIX_EPOCH,
+            took: Duration::ZERO,
+            outcome: "refused".into(),
+            status: Some(403),
+            answer: "hunter2".into(),
+            error: Some("hunter2".into()),
+        };
+        let shown = format!("{summary:?} {record:?}");
+        assert!(
+            shown.contains("/hooks/orders") && shown.contains("403"),
+            "{shown}"
+        );
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     next_due: AtomicU64,
     ready: AtomicBool,
     failure: watch::Sender<Option<StoreFailure>>,
+    /// Turns true when it is known why nobody answers any more.
+    over: watch::Sender<bool>,
     /// Turns true when the writer has let go of the file.
     done: watch::Sender<bool>,
 }
@@ -37,6 +39,7 @@ impl Shared {
             next_due: AtomicU64::new(NEVER),
             ready: AtomicBool::new(false),
             failure: watch::Sender::new(None),
+            over: watch::Sender::new(false),
             done: watch::Sender::new(false),
         }
     }
@@ -77,10 +80,20 @@ impl Shared {
             }
             first
         });
+        self.over.send_replace(true);
     }
 
     pub(crate) fn failure(&self) -> Option<StoreFailure> {
         self.failure.borrow().clone()
+    }
+
+    /// The failure that let a caller go without an answer, if it was one. Callers may be let go a moment before it is
+    /// told.
+    pub(crate) async fn verdict(&self) -> Option<StoreFailure> {
+        let mut over = self.over.subscribe();
+        // It fails only without a sender, and that is in self.
+        let _ = over.wait_for(|over| *over).await;
+        self.failure()
     }
 
     pub(crate) async fn failed(&self) -> StoreFailure {
@@ -101,6 +114,7 @@ impl Shared {
         self.inbox.take(&mut rest);
         let mut rest = VecDeque::new();
         self.questions.take(&mut rest);
+        self.over.send_replace(true);
     }
 
     pub(crate) fn set_done(&self) {

@@ -13,11 +13,13 @@ use crate::shared::Shared;
 use crate::{OpenError, Options, StoreFailure};
 
 mod admit;
+mod disk;
 mod file;
 mod filing;
 mod group;
 mod merge;
 mod pick;
+mod place;
 mod reader;
 mod recover;
 mod retention;
@@ -27,16 +29,17 @@ mod sql;
 mod tails;
 mod trouble;
 mod view;
+mod warm;
 mod writer;
 
-use file::Place;
+use place::Place;
 use sql::Sql;
 use writer::Writer;
 
 /// Opens the file, recovers what was interrupted and starts the threads.
 pub(crate) fn open(path: &Path, options: Options) -> Result<Arc<Shared>, OpenError> {
     let (place, lock) = Place::find(path)?;
-    let connection = file::open(&place)?;
+    let connection = file::open(&place, options.max_file_bytes)?;
     let recovered = recover::recover(&connection, &options).map_err(|error| place.error(&error))?;
     let reading = file::open_reader(&place)?;
 
@@ -53,7 +56,10 @@ pub(crate) fn open(path: &Path, options: Options) -> Result<Arc<Shared>, OpenErr
     let answering = Arc::clone(&shared);
     let reader = thread::Builder::new().name("queue-reader".into());
     let reader = reader
-        .spawn(move || reader::run(&reading, &answering))
+        .spawn(move || {
+            let _quit = reader::Quit(Arc::clone(&answering));
+            reader::run(&reading, &answering);
+        })
         .map_err(io)?;
 
     let writing = Arc::clone(&shared);
@@ -90,7 +96,9 @@ fn write(
     folder: &Path,
     recovered: recover::Recovered,
 ) -> Result<(), StoreFailure> {
-    let sql = Sql::prepare(connection).map_err(|error| StoreFailure::new(&error.to_string()))?;
+    let sql = connection.busy_timeout(file::BUSY);
+    let sql = sql.and_then(|()| Sql::prepare(connection));
+    let sql = sql.map_err(|error| StoreFailure::new(&error.to_string()))?;
     Writer::new(sql, Arc::clone(shared), options, folder.into(), recovered).run()
 }
 

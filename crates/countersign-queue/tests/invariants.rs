@@ -119,7 +119,9 @@ async fn a_repeat_is_not_appended_twice() {
         (first.duplicate, second.duplicate, first.id),
         (false, true, second.id)
     );
-    // The same key in another flow was made different by whoever made it; another key is another event.
+    // The same key in another flow is another event, and so is another key.
+    let elsewhere = with_replay(event_in("invoices", "hello", &[]), 7, keep);
+    assert!(!bench.queue.append(elsewhere).await.unwrap().duplicate);
     assert!(
         !bench
             .queue
@@ -138,8 +140,10 @@ async fn a_repeat_is_not_appended_twice() {
         assert_eq!(claim_all(queue).await.len(), 2);
     }
 
-    // No longer than it was to be remembered.
+    // No longer than it was to be remembered, but for some seconds.
     hands.turn(keep);
+    assert!(bench.queue.append(copy()).await.unwrap().duplicate);
+    hands.turn(Duration::from_millis(5001));
     assert!(!bench.queue.append(copy()).await.unwrap().duplicate);
 }
 

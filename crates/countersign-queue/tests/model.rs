@@ -88,7 +88,7 @@ struct Run {
     claims: Vec<Claim>,
     deliveries: BTreeMap<(EventId, String), Delivery>,
     events: BTreeMap<EventId, String>,
-    replays: BTreeMap<u8, (EventId, u64)>,
+    replays: BTreeMap<(usize, u8), (EventId, u64)>,
     now: u64,
 }
 
@@ -180,8 +180,8 @@ impl Run {
             event = with_replay(event, key, Duration::from_secs(30));
         }
         let known = replay
-            .and_then(|key| self.replays.get(&key))
-            .filter(|(_, until)| self.now < *until);
+            .and_then(|key| self.replays.get(&(flow, key)))
+            .filter(|(_, until)| self.now <= *until);
 
         let appended = self.bench.queue.append(event).await.unwrap();
 
@@ -197,7 +197,8 @@ impl Run {
         );
         self.events.insert(appended.id, body);
         if let Some(key) = replay {
-            self.replays.insert(key, (appended.id, self.now + 30));
+            let until = self.now + 35;
+            self.replays.insert((flow, key), (appended.id, until));
         }
         for &name in names {
             let lane = (flow, name.to_owned());

@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use rusqlite::params;
 
+use super::file::PAGE;
 use super::group::Append;
-use super::trouble::Trouble;
+use super::sql::count;
+use super::trouble::{Later, Trouble};
 use super::writer::Writer;
 use crate::key::LaneNumber;
 use crate::lane::Ledger;
 use crate::names::lane_names;
-use crate::options::duration_millis;
-use crate::{AppendError, Appended, NewEvent};
+use crate::replay::FlowKey;
+use crate::{AppendError, Appended, NewEvent, Replay};
 
 impl Writer<'_> {
     /// The appends that are to be written.
@@ -23,18 +25,19 @@ impl Writer<'_> {
             return Ok(admitted);
         }
         let weight = admitted.iter().map(|append| append.weight as u64).sum();
-        self.full = !self.has_room(weight);
-        if self.full {
+        if !self.has_room(weight) {
+            self.put_off(Later::Full, now);
             refuse_all(admitted, &AppendError::Full);
             return Ok(Vec::new());
         }
+        self.full = false;
         let mut first = 0;
         while let Some(append) = admitted.get(first) {
             match self.find_numbers(&append.event) {
                 Ok(plan) => admitted[first].plan = plan,
-                Err(Trouble::Full) => {
-                    self.full = true;
-                    refuse_all(admitted, &AppendError::Full);
+                Err(Trouble::Later(later)) => {
+                    self.put_off(later, now);
+                    refuse_all(admitted, &later.into());
                     return Ok(Vec::new());
                 }
                 Err(Trouble::Row(detail)) => {
@@ -53,14 +56,17 @@ impl Writer<'_> {
     /// Answers repeats of what is on disk; repeats of what is in this very group wait for its commit.
     fn without_repeats(&mut self, asked: Vec<Append>, now: u64) -> Vec<Append> {
         let mut admitted: Vec<Append> = Vec::with_capacity(asked.len());
-        let mut firsts: HashMap<[u8; 16], usize> = HashMap::new();
+        let mut firsts: HashMap<FlowKey, usize> = HashMap::new();
         for append in asked {
             if let Err(detail) = check(&append.event) {
                 append.refuse(AppendError::Rejected(detail.into()));
                 continue;
             }
             if let Some(replay) = append.event.replay {
-                if let Some(id) = self.replays.find(&replay.key, now) {
+                let event = &append.event;
+                let flow = self.names.number(&event.organization, &event.flow);
+                let key = (flow.map_or(NEW_FLOW, |flow| flow as u32), replay.key);
+                if let Some(id) = self.replays.find(&key, now) {
                     self.stats.repeats += 1;
                     let _ = append.answer.send(Ok(Appended {
                         id,
@@ -68,11 +74,17 @@ impl Writer<'_> {
                     }));
                     continue;
                 }
-                match firsts.entry(replay.key) {
+                match firsts.entry(key) {
                     Entry::Occupied(first) => {
-                        self.stats.repeats += 1;
-                        admitted[*first.get()].echoes.push(append.answer);
-                        continue;
+                        let first = &mut admitted[*first.get()];
+                        // Flows that are new have no numbers yet to tell them apart by.
+                        if first.event.flow == event.flow
+                            && first.event.organization == event.organization
+                        {
+                            self.stats.repeats += 1;
+                            first.echoes.push(append.answer);
+                            continue;
+                        }
                     }
                     Entry::Vacant(first) => drop(first.insert(admitted.len())),
                 }
@@ -85,7 +97,12 @@ impl Writer<'_> {
     /// Whether the disk has room for `weight` bytes and the reserve.
     fn has_room(&self, weight: u64) -> bool {
         match (self.options.free_space)(&self.folder) {
-            Ok(free) => free.saturating_sub(weight) >= self.options.reserve_bytes,
+            Ok(free) => {
+                let reserve = self.options.reserve_bytes;
+                let left = free.saturating_sub(weight);
+                // What retention has emptied is room inside the file; the log beside it needs some of the disk still.
+                left >= reserve || (left >= reserve / 2 && left + self.unused() >= reserve)
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot tell how full the disk is");
                 true
@@ -93,16 +110,21 @@ impl Writer<'_> {
         }
     }
 
+    /// How many bytes of the file are empty.
+    fn unused(&self) -> u64 {
+        let connection = self.sql.connection;
+        let pages = connection.pragma_query_value(None, "freelist_count", |row| Ok(count(row, 0)));
+        pages.unwrap_or(0).saturating_mul(u64::from(PAGE))
+    }
+
     /// The number of the event's plan, after seeing to it that everything in it has one.
     fn find_numbers(&mut self, event: &NewEvent) -> Result<usize, Trouble> {
-        let keep = event
-            .replay
-            .map_or(0, |replay| duration_millis(replay.keep));
+        let keep = event.replay.map_or(0, Replay::millis);
         let known = self.names.number(&event.organization, &event.flow);
-        if let Some(plan) = known.and_then(|flow| self.names.plan_number(flow, &event.steps)) {
-            if keep <= self.replay_keep {
-                return Ok(plan);
-            }
+        if let Some(plan) = known.and_then(|flow| self.names.plan_number(flow, &event.steps))
+            && keep <= self.replay_keep
+        {
+            return Ok(plan);
         }
         let connection = self.sql.connection;
         let transaction = connection
@@ -196,5 +218,7 @@ fn check(event: &NewEvent) -> Result<(), &'static str> {
     }
 }
 
+/// Stands for the number of a flow that has none yet.
+const NEW_FLOW: u32 = u32::MAX;
 const LONGEST_NAME: usize = 255;
 const LONGEST_TARGET: usize = 64 << 10;

@@ -19,6 +19,8 @@ pub(crate) struct Unfiled {
     deliveries: BTreeMap<DeliveryKey, Found>,
     /// Every event up to this one is filed.
     events: u64,
+    /// When the last of them was settled, for retention.
+    settled: u64,
 }
 
 /// How a delivery without a row of its own stands.
@@ -35,7 +37,13 @@ impl Unfiled {
         Self {
             deliveries: BTreeMap::new(),
             events,
+            settled: 0,
         }
+    }
+
+    /// Notes that something is settled at this time.
+    pub(super) fn settle_at(&mut self, time: u64) {
+        self.settled = self.settled.max(time);
     }
 
     pub(super) fn contains(&self, delivery: DeliveryKey) -> bool {
@@ -80,7 +88,7 @@ impl Writer<'_> {
     /// Files what is unfiled; a full disk puts it off.
     pub(super) fn file_or_wait(&mut self) -> Result<(), StoreFailure> {
         match self.file() {
-            Ok(()) | Err(Trouble::Full | Trouble::Row(_)) => Ok(()),
+            Ok(()) | Err(Trouble::Later(_) | Trouble::Row(_)) => Ok(()),
             Err(Trouble::Fatal(failure)) => Err(self.fail(failure)),
         }
     }
@@ -91,10 +99,11 @@ impl Writer<'_> {
 
     /// Gives every delivery its row.
     pub(super) fn file(&mut self) -> Result<(), Trouble> {
-        if !self.has_unfiled() {
+        let (events, attempts) = (self.next_event - 1, self.next_attempt - 1);
+        // What was settled at once is not in the list, and its event is to be counted as filed nevertheless.
+        if !self.has_unfiled() && self.unfiled.events == events {
             return Ok(());
         }
-        let (events, attempts) = (self.next_event - 1, self.next_attempt - 1);
         let written = self
             .write_unfiled(events, attempts)
             .map_err(|error| Trouble::fatal(&error));
@@ -121,6 +130,7 @@ impl Writer<'_> {
 
     fn write_unfiled(&mut self, events: u64, attempts: i64) -> rusqlite::Result<()> {
         self.sql.begin()?;
+        let settled = Some(self.unfiled.settled);
         for (&delivery, &found) in &self.unfiled.deliveries {
             let ledger = self.schedule.stage(delivery.lane());
             let row = match found {
@@ -133,6 +143,7 @@ impl Writer<'_> {
                     Filed {
                         attempts: u32::from(last != 0),
                         last,
+                        due: settled,
                         ..Filed::new(Stored::Done)
                     }
                 }

@@ -6,7 +6,7 @@ use rusqlite::Error;
 
 use super::group::{Claiming, Pick};
 use super::sql::{Filed, Stored};
-use super::trouble::Trouble;
+use super::trouble::{Trouble, is_damage};
 use super::writer::Writer;
 use crate::key::{DeliveryKey, LaneNumber};
 use crate::lane::Taken;
@@ -94,8 +94,13 @@ impl Writer<'_> {
         let flow = self.names.flow(self.schedule.lane(number).flow);
         let event = self
             .sql
-            .event(taken.event(), &flow.organization, &flow.name)?
-            .map(Arc::new);
+            .event(taken.event(), &flow.organization, &flow.name);
+        let event = match event {
+            Ok(event) => event.map(Arc::new),
+            // One page must not stop the rest, now and after every start.
+            Err(error) if is_damage(&error) => Err("it lies on a page that cannot be read"),
+            Err(error) => return Err(error),
+        };
         let lease = Lease {
             attempt,
             at,
@@ -119,6 +124,7 @@ impl Writer<'_> {
                 let reason = format!("damaged: {reason}");
                 let row = Filed {
                     attempts,
+                    due: Some(self.options.clock.latest()),
                     last: pick.lease.last,
                     reason: Some(&reason),
                     ..Filed::new(Stored::Dead)

@@ -14,7 +14,21 @@ use crate::command::Question;
 use crate::key::DeliveryKey;
 use crate::options::from_millis;
 use crate::shared::Shared;
-use crate::{AttemptRecord, EventId, ReadError, State, StoredEvent};
+use crate::{AttemptRecord, EventId, ReadError, State, StoreFailure, StoredEvent};
+
+/// Lets go of everybody who asked when the reader ends, however it does.
+#[derive(Debug)]
+pub(super) struct Quit(pub(super) Arc<Shared>);
+
+impl Drop for Quit {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail(&StoreFailure::new("the reader panicked"));
+        }
+        self.0.questions.close();
+        self.0.questions.take(&mut VecDeque::new());
+    }
+}
 
 /// Answers until there will be no more questions.
 pub(super) fn run(connection: &Connection, shared: &Arc<Shared>) {
@@ -118,4 +132,36 @@ fn attempt(row: &Row<'_>, step: &Arc<str>) -> rusqlite::Result<AttemptRecord> {
             .map(Bytes::from)
             .unwrap_or_default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::Clock;
+
+    #[test]
+    fn a_reader_that_panics_leaves_nobody_waiting() {
+        let shared = Arc::new(Shared::new(Clock::steady(), 1));
+        let ask = |shared: &Shared| {
+            let (answer, answered) = oneshot::channel();
+            let query = Default::default();
+            let pushed = shared.questions.push(Question::Events { query, answer });
+            (pushed.is_ok(), answered)
+        };
+        let (taken, waiting) = ask(&shared);
+        assert!(taken);
+
+        let quit = Quit(Arc::clone(&shared));
+        let reader = std::thread::spawn(move || {
+            let _quit = quit;
+            panic!("a defect");
+        });
+        assert!(reader.join().is_err());
+
+        assert!(waiting.blocking_recv().is_err());
+        assert!(!ask(&shared).0);
+        assert!(shared.failure().is_some());
+    }
 }

@@ -8,13 +8,12 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 use super::pick::marked;
 use super::rows::LONGEST_WAIT;
 use super::sql::{AttemptRow, Filed, Sql, Stored, count};
-use super::writer::Writer;
+use crate::Options;
 use crate::id::LAST_ROW;
 use crate::key::{DeliveryKey, LaneNumber};
 use crate::lane::Ledger;
 use crate::names::Names;
 use crate::schedule::Schedule;
-use crate::{EventId, Options};
 
 /// What the writer begins with.
 #[derive(Debug)]
@@ -44,7 +43,13 @@ pub(super) fn recover(connection: &Connection, options: &Options) -> Result<Reco
         })
     };
     let (filed_events, filed_attempts) = (meta("filed_events")?, meta("filed_attempts")?);
-    file_rest(&transaction, &mut sql, filed_events, filed_attempts)?;
+    let settled = options.clock.latest();
+    file_rest(
+        &transaction,
+        &mut sql,
+        (filed_events, filed_attempts),
+        settled,
+    )?;
     let next_attempt = last("attempts")?.max(filed_attempts) as i64 + 1;
     let next_attempt = count_interrupted(&transaction, &mut sql, next_attempt, now)?;
     let (names, schedule) = read_names(&transaction, options.window)?;
@@ -75,8 +80,15 @@ pub(super) fn recover(connection: &Connection, options: &Options) -> Result<Reco
 }
 
 /// Gives every delivery its row: what the attempts say is done, what the events say is owed.
-fn file_rest(connection: &Connection, sql: &mut Sql<'_>, events: u64, attempts: u64) -> Result<()> {
-    let mut moved: HashMap<LaneNumber, (u64, u64)> = HashMap::new();
+///
+/// What is done counts as settled now, for retention's sake: when it was is not known by the queue's own clock.
+fn file_rest(
+    connection: &Connection,
+    sql: &mut Sql<'_>,
+    (events, attempts): (u64, u64),
+    settled: u64,
+) -> Result<()> {
+    let mut moved: HashMap<LaneNumber, (i64, i64)> = HashMap::new();
     let mut done =
         connection.prepare("SELECT id, delivery FROM attempts WHERE id > ? AND done = 1")?;
     let mut done = done.query([attempts as i64])?;
@@ -84,16 +96,21 @@ fn file_rest(connection: &Connection, sql: &mut Sql<'_>, events: u64, attempts: 
         let Some(delivery) = DeliveryKey::from_stored(row.get(1)?) else {
             continue;
         };
-        if sql.delivery(delivery)?.is_none() {
+        let own = sql.delivery(delivery)?;
+        let fresh = matches!(own, Some((state, 0, _)) if state == Stored::Fresh as i64);
+        if own.is_none() || fresh {
             sql.file(
                 delivery,
                 &Filed {
                     attempts: 1,
                     last: row.get(0)?,
+                    due: Some(settled),
                     ..Filed::new(Stored::Done)
                 },
             )?;
-            moved.entry(delivery.lane()).or_default().1 += 1;
+            let (owed, done) = moved.entry(delivery.lane()).or_default();
+            *owed -= i64::from(fresh);
+            *done += 1;
         }
     }
     let owed =
@@ -109,17 +126,18 @@ fn file_rest(connection: &Connection, sql: &mut Sql<'_>, events: u64, attempts: 
             if sql.delivery(delivery)?.is_some() {
                 continue;
             }
-            sql.file(
-                delivery,
-                &Filed::new(if owes { Stored::Fresh } else { Stored::Done }),
-            )?;
+            let row = Filed {
+                due: (!owes).then_some(settled),
+                ..Filed::new(if owes { Stored::Fresh } else { Stored::Done })
+            };
+            sql.file(delivery, &row)?;
             let (fresh, done) = moved.entry(lane).or_default();
             *(if owes { fresh } else { done }) += 1;
         }
     }
     for (lane, (fresh, done)) in moved {
         let update = "UPDATE lanes SET fresh = fresh + ?, done = done + ? WHERE id = ?";
-        connection.execute(update, params![fresh as i64, done as i64, lane.0])?;
+        connection.execute(update, params![fresh, done, lane.0])?;
     }
     Ok(())
 }
@@ -261,40 +279,4 @@ fn expect_number(found: i64, expected: usize) -> Result<()> {
 
 fn damaged(number: i64) -> rusqlite::Error {
     rusqlite::Error::IntegralValueOutOfRange(0, number)
-}
-
-impl Writer<'_> {
-    /// Remembers the replay keys of the newest events, until they are too old or there is no more room.
-    pub(super) fn warm_up(&mut self) -> Result<()> {
-        let now = self.options.clock.now();
-        if self.replay_keep == 0 {
-            return Ok(());
-        }
-        let newest = "SELECT id, tail, replay, remember FROM events ORDER BY id DESC";
-        let mut rows = self.sql.connection.prepare(newest)?;
-        let mut rows = rows.query([])?;
-        while let Some(row) = rows.next()? {
-            let until = count(row, 3);
-            // Older events were appended before that time, and none was to be remembered for longer than this.
-            if until.saturating_add(self.replay_keep) < now {
-                break;
-            }
-            let key = row
-                .get_ref(2)?
-                .as_blob()
-                .ok()
-                .and_then(|key| <[u8; 16]>::try_from(key).ok());
-            let (Some(key), true) = (key, now < until) else {
-                continue;
-            };
-            let (id, tail): (i64, i64) = (row.get(0)?, row.get(1)?);
-            if !self
-                .replays
-                .recall(key, EventId::new(id as u64, tail as u64), until)
-            {
-                break;
-            }
-        }
-        Ok(())
-    }
 }

@@ -6,28 +6,42 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension, params};
 
 use super::sql::{Stored, count};
-use super::trouble::Trouble;
+use super::trouble::{Trouble, is_damage};
 use super::writer::Writer;
 use crate::StoreFailure;
+use crate::id::LAST_ROW;
 use crate::key::DeliveryKey;
 use crate::options::duration_millis;
 
 /// How far the search for old events is.
 #[derive(Debug)]
 pub(crate) struct Sweep {
-    /// The last row that was looked at.
+    /// The last row that was looked at, 0 before the first.
     cursor: u64,
+    /// How far the next look is from the last one, where all that was seen is young.
+    stride: u64,
+    /// How often all rows were gone through.
+    rounds: u64,
     /// When to go on.
     next: u64,
+    /// How long a busy queue puts it off.
+    patience: u64,
+    /// When a full disk last made it hurry.
+    hurried: u64,
     /// The highest event that was ever removed, as stored.
     removed_through: u64,
 }
 
 impl Sweep {
+    /// The first look comes late: right after a start the clock may be wrong, until it is set.
     pub(super) fn new(now: u64, removed_through: u64) -> Self {
         Self {
             cursor: 0,
-            next: now,
+            stride: 0,
+            rounds: 0,
+            next: now + FIRST_REST,
+            patience: LONGEST_PATIENCE,
+            hurried: 0,
             removed_through,
         }
     }
@@ -36,131 +50,223 @@ impl Sweep {
     pub(super) fn rest(&self, now: u64) -> Duration {
         Duration::from_millis(self.next.saturating_sub(now).min(LONGEST_REST))
     }
+
+    /// A full disk needs room now.
+    pub(super) fn hurry(&mut self, now: u64) {
+        if self.rounds > 0 && now >= self.hurried.saturating_add(HURRY_INTERVAL) {
+            self.hurried = now;
+            self.next = self.next.min(now);
+            self.patience = 0;
+        }
+    }
+
+    /// Goes on with the next rows, soon.
+    fn go_on(&mut self, now: u64) {
+        self.next = now;
+        self.patience = (self.patience / 4).max(SHORTEST_PATIENCE);
+    }
+
+    /// Begins anew after a rest.
+    fn begin_anew(&mut self, now: u64, retention: u64) {
+        self.cursor = 0;
+        self.stride = 0;
+        self.rounds += 1;
+        self.next = now + (retention / 100).clamp(SHORT_REST, LONGEST_REST);
+        self.patience = LONGEST_PATIENCE;
+    }
+
+    /// Notes that the rows up to `last` were looked at.
+    ///
+    /// What follows young rows is younger still, unless the clock was set; so then the looks are further and further
+    /// apart, and in another place every time.
+    fn pass(&mut self, last: u64, all_young: bool) {
+        self.stride = match (all_young, self.stride) {
+            (false, _) => 0,
+            (true, 0) => 1 + self.rounds % BATCH as u64,
+            (true, stride) => stride.saturating_mul(2),
+        };
+        self.cursor = last.saturating_add(self.stride).min(LAST_ROW);
+    }
+}
+
+/// An event's row, as far as retention goes.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    event: u64,
+    plan: usize,
+    /// Until when its replay key is needed; not before the event was appended.
+    remember: u64,
 }
 
 impl Writer<'_> {
     /// Removes some old events, if it is time to; when busy, only after having put it off for a while.
     pub(super) fn sweep_if_due(&mut self, idle: bool) -> Result<(), StoreFailure> {
         let now = self.options.clock.now();
-        let patience = if idle { 0 } else { PUT_OFF };
+        let patience = if idle { 0 } else { self.sweep.patience };
         if now < self.sweep.next.saturating_add(patience) {
             return Ok(());
         }
-        match self.file().and_then(|()| self.sweep(now)) {
-            Ok(true) => self.sweep.next = now,
+        let filed = if self.sweep.cursor == 0 {
+            self.file()
+        } else {
+            Ok(())
+        };
+        // By a clock that was set meanwhile an event may look old. It must be old by both.
+        let surely = self.options.clock.earliest();
+        match filed.and_then(|()| self.sweep(surely)) {
+            Ok(true) => self.sweep.go_on(now),
             Ok(false) => {
-                self.sweep.cursor = 0;
-                self.sweep.next = now
-                    + (duration_millis(self.options.retention) / 100)
-                        .clamp(SHORT_REST, LONGEST_REST);
+                let retention = duration_millis(self.options.retention);
+                self.sweep.begin_anew(now, retention);
             }
             Err(Trouble::Fatal(failure)) => return Err(self.fail(failure)),
-            Err(Trouble::Full | Trouble::Row(_)) => self.sweep.next = now + SHORT_REST,
+            Err(Trouble::Later(_) | Trouble::Row(_)) => self.sweep.next = now + SHORT_REST,
         }
         Ok(())
     }
 
-    /// Looks at some events and removes those that are settled and old enough; false when the rest is too young.
+    /// Looks at some events and removes those that are settled and old enough; false when there are no more.
     fn sweep(&mut self, now: u64) -> Result<bool, Trouble> {
         let fatal = |error: rusqlite::Error| Trouble::fatal(&error);
-        let old = now.saturating_sub(duration_millis(self.options.retention));
-        let batch = self.old_events(old).map_err(fatal)?;
-        let Some(&(last, _)) = batch.last() else {
+        let rows = match self.next_rows() {
+            Err(error) if is_damage(&error) => {
+                let next = self.sweep.cursor + BATCH as u64;
+                tracing::error!(row = self.sweep.cursor, %error, "some events cannot be read, and are not removed");
+                self.sweep.pass(next, false);
+                return Ok(next < self.unfiled.filed_events());
+            }
+            rows => rows.map_err(fatal)?,
+        };
+        let Some(last) = rows.last().map(|row| row.event) else {
             return Ok(false);
         };
-        let removed = self.remove(&batch);
-        let removed = removed.and_then(|removed| {
-            self.sql
-                .commit()
-                .map_err(|error| Trouble::at_commit(&error))?;
-            Ok(removed)
-        });
-        match removed {
-            Ok(removed) => {
-                self.schedule.keep_staged();
-                self.stats.removed += removed;
-                if removed > 0 {
-                    self.sweep.removed_through = self.sweep.removed_through.max(last);
-                    tracing::debug!(removed, "old events were removed");
-                }
-            }
-            Err(trouble) => {
-                self.schedule.drop_staged();
-                if !matches!(trouble, Trouble::Fatal(_)) {
-                    self.sql.rollback().map_err(fatal)?;
-                }
-                return Err(trouble);
-            }
+        let retention = duration_millis(self.options.retention);
+        // It was appended no earlier than this, and settled after that.
+        let appended = |row: &Row| row.remember.saturating_sub(self.replay_keep);
+        let young = |row: &Row| appended(row).saturating_add(retention) > now;
+        let all_young = rows.iter().all(young);
+        let mut old = rows;
+        old.retain(|row| !young(row) && row.remember <= now);
+        self.sweep.pass(last, all_young);
+        if !old.is_empty() {
+            let settled = now.checked_sub(retention);
+            settled.map_or(Ok(()), |settled| self.remove_all(&old, settled))?;
         }
-        self.sweep.cursor = last;
         Ok(true)
     }
 
-    /// The next events received before `old`, with their plans.
-    fn old_events(&self, old: u64) -> rusqlite::Result<Vec<(u64, usize)>> {
+    /// The next rows that everything about is filed.
+    fn next_rows(&self) -> rusqlite::Result<Vec<Row>> {
         let connection = self.sql.connection;
         let mut rows = connection.prepare_cached(
-            "SELECT id, plan, received FROM events WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+            "SELECT id, plan, remember FROM events WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
         )?;
-        let mut rows = rows.query(params![
-            self.sweep.cursor as i64,
-            self.unfiled.filed_events() as i64,
-            BATCH as i64
-        ])?;
-        let mut events = Vec::new();
-        while let Some(row) = rows.next()? {
-            if count(row, 2) >= old {
-                break;
-            }
-            events.push((count(row, 0), count(row, 1) as usize));
-        }
-        Ok(events)
+        let rows = rows.query_map(
+            params![
+                self.sweep.cursor as i64,
+                self.unfiled.filed_events() as i64,
+                BATCH as i64
+            ],
+            |row| {
+                Ok(Row {
+                    event: count(row, 0),
+                    plan: count(row, 1) as usize,
+                    remember: count(row, 2),
+                })
+            },
+        )?;
+        rows.collect()
     }
 
-    /// Removes those that are settled, in an open transaction; how many that were.
-    fn remove(&mut self, batch: &[(u64, usize)]) -> Result<u64, Trouble> {
+    /// Removes those of which everything was settled by `settled`, in one transaction.
+    fn remove_all(&mut self, rows: &[Row], settled: u64) -> Result<(), Trouble> {
         let fatal = |error: rusqlite::Error| Trouble::fatal(&error);
-        self.sql.begin().map_err(fatal)?;
-        let mut removed = 0;
-        for &(event, plan) in batch {
-            removed += u64::from(self.remove_event(event, plan).map_err(fatal)?);
+        let written = self.write_removals(rows, settled);
+        let damaged = written.as_ref().is_err_and(is_damage);
+        let outcome = written.map_err(fatal).and_then(|removed| {
+            let committed = self.sql.commit();
+            committed.map_err(|error| Trouble::at_commit(&error))?;
+            Ok(removed)
+        });
+        let trouble = match outcome {
+            Ok((removed, last)) => {
+                self.schedule.keep_staged();
+                self.stats.removed += removed;
+                self.sweep.removed_through = self.sweep.removed_through.max(last);
+                if removed > 0 {
+                    tracing::debug!(removed, "old events were removed");
+                }
+                return Ok(());
+            }
+            Err(trouble) => trouble,
+        };
+        self.schedule.drop_staged();
+        if damaged {
+            self.sql.rollback().map_err(fatal)?;
+            tracing::error!("some old events cannot be removed, their pages are damaged");
+            return Ok(());
+        }
+        if !matches!(trouble, Trouble::Fatal(_)) {
+            self.sql.rollback().map_err(fatal)?;
+        }
+        Err(trouble)
+    }
+
+    /// Begins a transaction and removes; how many that were, and the last one.
+    fn write_removals(&mut self, rows: &[Row], settled: u64) -> rusqlite::Result<(u64, u64)> {
+        self.sql.begin()?;
+        let (mut removed, mut last) = (0, 0);
+        for row in rows {
+            if self.remove_event(row, settled)? {
+                removed += 1;
+                last = row.event;
+            }
         }
         for (lane, ledger) in self.schedule.staged() {
-            self.sql.update_lane(lane, ledger).map_err(fatal)?;
+            self.sql.update_lane(lane, ledger)?;
         }
-        let last = batch.last().map_or(0, |&(last, _)| last);
-        if removed > 0 && last > self.sweep.removed_through {
+        if last > self.sweep.removed_through {
             let note = "UPDATE meta SET value = ? WHERE name = 'removed_through'";
-            self.sql
-                .connection
-                .execute(note, [last as i64])
-                .map_err(fatal)?;
+            self.sql.connection.execute(note, [last as i64])?;
         }
-        Ok(removed)
+        Ok((removed, last))
     }
 
-    /// Removes one event with everything about it, unless something of it is still owed.
-    fn remove_event(&mut self, event: u64, plan: usize) -> rusqlite::Result<bool> {
+    /// Removes one event with everything about it, unless something of it is still owed or was settled later.
+    fn remove_event(&mut self, row: &Row, by: u64) -> rusqlite::Result<bool> {
+        let Row {
+            event,
+            plan,
+            remember,
+        } = *row;
         let known = plan < self.names.plan_count();
         let lanes: Arc<[_]> = if known {
             Arc::clone(&self.names.plan(plan).lanes)
         } else {
             Arc::default()
         };
+        let connection = self.sql.connection;
+        let select = "SELECT state, due, last FROM deliveries WHERE id = ?";
+        let mut select = connection.prepare_cached(select)?;
         let mut settled = Vec::with_capacity(lanes.len());
         for &lane in &*lanes {
             let delivery = DeliveryKey::new(lane, event);
-            match self.sql.delivery(delivery)? {
+            let found = select.query_row([delivery.stored()], |row| {
+                let since = row.get::<_, Option<i64>>(1).unwrap_or_default();
+                let since = since.map_or(remember, |since| since.max(0) as u64);
+                Ok((row.get(0).unwrap_or(-1), since, count(row, 2) as i64))
+            });
+            match found.optional()? {
                 None => {}
-                Some((state, _, last))
-                    if state == Stored::Done as i64 || state == Stored::Dead as i64 =>
+                Some((state, since, last))
+                    if (state == Stored::Done as i64 || state == Stored::Dead as i64)
+                        && since <= by =>
                 {
                     settled.push((delivery, state, last));
                 }
                 Some(_) => return Ok(false),
             }
         }
-        let connection = self.sql.connection;
         for (delivery, state, mut last) in settled {
             // A chain is as long as there were attempts; a damaged one is left where it stops making sense.
             while last != 0 {
@@ -193,7 +299,11 @@ impl Writer<'_> {
 
 /// How many events are looked at in one transaction.
 const BATCH: usize = 256;
-/// How long a busy queue puts it off, in milliseconds.
-const PUT_OFF: u64 = 10_000;
+/// How long a busy queue puts it off at first, and at least, in milliseconds: while there is something to do it is done
+/// more and more often, so that it keeps up with what comes in.
+const LONGEST_PATIENCE: u64 = 10_000;
+const SHORTEST_PATIENCE: u64 = 20;
+const HURRY_INTERVAL: u64 = 1000;
+const FIRST_REST: u64 = 600_000;
 const SHORT_REST: u64 = 60_000;
 const LONGEST_REST: u64 = 3_600_000;

@@ -14,7 +14,7 @@ use crate::key::DeliveryKey;
 use crate::lane::Taken;
 use crate::options::{duration_millis, millis};
 use crate::schedule::Lease;
-use crate::{Attempt, Claim, EventId, Next};
+use crate::{Attempt, Claim, EventId, Next, Replay};
 
 impl Writer<'_> {
     /// Writes an event and its deliveries.
@@ -29,9 +29,7 @@ impl Writer<'_> {
             .map_err(|error| Trouble::Row(error.to_string()))?;
         let id = EventId::new(row, tail);
         let event = &append.event;
-        let keep = event
-            .replay
-            .map_or(0, |replay| duration_millis(replay.keep));
+        let keep = event.replay.map_or(0, Replay::millis);
         let remember = now.saturating_add(keep);
         let written =
             self.sql
@@ -75,15 +73,16 @@ impl Writer<'_> {
         } else {
             (lease.attempt - 1, lease.last)
         };
+        let settled = self.options.clock.latest();
         let (state, due, reason) = match next {
-            Next::Done => (Stored::Done, None, None),
+            Next::Done => (Stored::Done, settled, None),
             Next::Again { after } => {
                 let wait = duration_millis(*after).min(LONGEST_WAIT);
-                (Stored::Waiting, Some(now + wait), None)
+                (Stored::Waiting, now + wait, None)
             }
-            Next::Dead { reason } => (Stored::Dead, None, Some(cut(reason, LONGEST_LABEL))),
+            Next::Dead { reason } => (Stored::Dead, settled, Some(cut(reason, LONGEST_LABEL))),
         };
-        settling.due = due;
+        settling.due = (state == Stored::Waiting).then_some(due);
         settling.found = alone.then_some(Found::Done { last });
         if !alone {
             self.sql.file(
@@ -91,7 +90,7 @@ impl Writer<'_> {
                 &Filed {
                     state,
                     attempts,
-                    due,
+                    due: Some(due),
                     last,
                     reason,
                 },
@@ -111,6 +110,9 @@ impl Writer<'_> {
     /// Changes what is known by what a committed group did, and answers everybody in it.
     pub(super) fn conclude(&mut self, group: Group, now: u64) {
         let changed = !group.settles.is_empty() || !group.appends.is_empty();
+        if changed {
+            self.unfiled.settle_at(self.options.clock.latest());
+        }
         for claiming in group.claims {
             self.hand_out(claiming);
         }
@@ -214,8 +216,9 @@ impl Writer<'_> {
             }
         }
         if let Some(replay) = append.event.replay {
-            let until = now.saturating_add(duration_millis(replay.keep));
-            self.replays.remember(replay.key, id, until, now);
+            let until = now.saturating_add(replay.millis());
+            let key = (plan.flow as u32, replay.key);
+            self.replays.remember(key, id, until, now);
         }
         self.stats.appended += 1;
         append.accept(id);

@@ -51,7 +51,7 @@ CREATE TABLE events (
 );
 
 -- One row for each event and step. The id is lane * 2^42 + event: the rows of a lane lie together, in order of arrival.
--- State: 0 never settled, 1 due again, 2 done, 3 dead. `attempts` counts those that are over; `last` is the row of the
+-- State: 0 never settled, 1 due again, 2 done, 3 dead. `due` is when it is due again, or since when it is done or dead. `attempts` counts those that are over; `last` is the row of the
 -- last one that was recorded.
 CREATE TABLE deliveries (
     id       INTEGER PRIMARY KEY,

@@ -12,6 +12,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::merge::Merge;
 use super::sql::count;
+use super::trouble::is_damage;
 use super::view::{PlanNames, View, of_engine};
 use crate::id::LAST_ROW;
 use crate::key::LaneNumber;
@@ -100,13 +101,21 @@ impl Source {
         }
         let select = "SELECT l.id FROM lanes l JOIN flows f ON f.id = l.flow
                       WHERE (?1 IS NULL OR f.organization = ?1) AND (?2 IS NULL OR f.name = ?2)
-                        AND (l.dead > 0 OR NOT ?3)";
+                        AND (l.dead > 0 OR NOT ?3) LIMIT ?4";
         let mut select = view.prepare(select)?;
-        let wanted = params![query.organization, query.flow, dead];
+        let wanted = params![query.organization, query.flow, dead, MOST_LANES as i64 + 1];
         let lanes = select
             .query_map(wanted, |row| Ok(LaneNumber(count(row, 0) as u32)))
             .map_err(of_engine)?;
         let lanes: Vec<_> = lanes.collect::<rusqlite::Result<_>>().map_err(of_engine)?;
+        if lanes.len() > MOST_LANES {
+            // To look at each of them first would hold one moment for too long, and with it the log.
+            return Ok(Self {
+                end,
+                floor: 0,
+                lanes: None,
+            });
+        }
         // What is dead has a row at once; the rest is complete in the lanes only where it is filed.
         let floor = if dead { LAST_ROW } else { view.filed_events };
         let lanes = Merge::new(view, lanes, end.min(floor.saturating_add(1)), dead)?;
@@ -120,12 +129,20 @@ impl Source {
     /// The next row back.
     fn next(&mut self, view: &View<'_>) -> Result<Option<u64>, ReadError> {
         let select = "SELECT id FROM events WHERE id < ? AND id > ? ORDER BY id DESC LIMIT 1";
-        let bounds = params![self.end as i64, self.floor as i64];
-        let row = view
-            .prepare(select)?
-            .query_row(bounds, |row| Ok(count(row, 0)))
-            .optional()
-            .map_err(of_engine)?;
+        let mut select = view.prepare(select)?;
+        let mut skip = 1;
+        let row = loop {
+            let bounds = params![self.end as i64, self.floor as i64];
+            let row = select.query_row(bounds, |row| Ok(count(row, 0)));
+            match row.optional() {
+                // Damaged pages are passed over, further and further.
+                Err(error) if is_damage(&error) && self.end > self.floor => {
+                    self.end = self.end.min(last_event(view)?).saturating_sub(skip);
+                    skip *= 2;
+                }
+                row => break row.map_err(of_engine)?,
+            }
+        };
         self.end = row.unwrap_or(0);
         match (row, &mut self.lanes) {
             (None, Some(lanes)) => lanes.next(view),
@@ -164,7 +181,9 @@ fn read(view: &View<'_>, row: u64) -> Result<Option<Found>, ReadError> {
     });
     match found.optional() {
         Ok(found) => Ok(found),
-        Err(error) if error.sqlite_error_code().is_some() => Err(of_engine(error)),
+        Err(error) if error.sqlite_error_code().is_some() && !is_damage(&error) => {
+            Err(of_engine(error))
+        }
         Err(error) => {
             tracing::warn!(row, %error, "a stored event is damaged and was left out of a list");
             Ok(None)
@@ -174,10 +193,7 @@ fn read(view: &View<'_>, row: u64) -> Result<Option<Found>, ReadError> {
 
 /// The first row received at `time` or later, as near as the order of receipt allows.
 fn first_after(view: &View<'_>, time: u64) -> Result<u64, ReadError> {
-    let last = view
-        .prepare("SELECT max(id) FROM events")?
-        .query_row([], |row| Ok(count(row, 0)))
-        .map_err(of_engine)?;
+    let last = last_event(view)?;
     let select = "SELECT id, received FROM events WHERE id >= ? ORDER BY id LIMIT 1";
     let mut select = view.prepare(select)?;
     let (mut low, mut high) = (0, last + 1);
@@ -192,6 +208,12 @@ fn first_after(view: &View<'_>, time: u64) -> Result<u64, ReadError> {
         }
     }
     Ok(low)
+}
+
+fn last_event(view: &View<'_>) -> Result<u64, ReadError> {
+    view.prepare("SELECT max(id) FROM events")?
+        .query_row([], |row| Ok(count(row, 0)))
+        .map_err(of_engine)
 }
 
 /// Plans that a page has met.
@@ -209,6 +231,8 @@ impl Plans {
 
 const USUAL_PAGE: usize = 50;
 const LONGEST_PAGE: usize = 1000;
+/// How many lanes are merged at most; where there are more, the events themselves are looked through.
+const MOST_LANES: usize = 512;
 /// How many events a page looks at.
 const MOST_ROWS: usize = 5000;
 /// How far times of receipt may be out of order (the clock was set, say) and still be found: an hour, in milliseconds.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::sql::{Stored, count};
+use super::trouble::is_damage;
 use crate::id::LAST_ROW;
 use crate::key::{DeliveryKey, LaneNumber};
 use crate::names::NO_STEP;
@@ -98,13 +99,15 @@ impl<'c> View<'c> {
         for (lane, step) in lanes.iter().filter(|(_, step)| **step != *NO_STEP) {
             let key = DeliveryKey::new(*lane, event.min(LAST_ROW));
             let row = select.query_row([key.stored()], |row| {
+                let state = state_of(row.get(0)?);
+                // When it is settled, the same column says since when.
+                let due = row.get::<_, Option<i64>>(2)?;
+                let due = due.filter(|_| state == State::Pending);
                 Ok(Delivery {
                     step: Arc::clone(step),
-                    state: state_of(row.get(0)?),
+                    state,
                     attempts: u32::try_from(count(row, 1)).unwrap_or(u32::MAX),
-                    due: row
-                        .get::<_, Option<i64>>(2)?
-                        .map(|due| from_millis(due.max(0) as u64)),
+                    due: due.map(|due| from_millis(due.max(0) as u64)),
                     reason: row.get(3)?,
                 })
             });
@@ -164,7 +167,13 @@ impl<'c> View<'c> {
 }
 
 pub(super) fn of_engine(error: impl Borrow<rusqlite::Error>) -> ReadError {
-    ReadError::Store(error.borrow().to_string().into())
+    let error = error.borrow();
+    let detail = error.to_string().into();
+    if is_damage(error) {
+        ReadError::Corrupt(detail)
+    } else {
+        ReadError::Store(detail)
+    }
 }
 
 fn state_of(stored: i64) -> State {

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use super::admit::refuse_all;
 use super::filing::Unfiled;
-use super::group::{Append, Group, Settling};
+use super::group::{Append, Group};
 use super::recover::Recovered;
 use super::retention::Sweep;
 use super::sql::Sql;
 use super::tails::Tails;
-use super::trouble::Trouble;
+use super::trouble::{Later, Trouble};
 use crate::command::Command;
 use crate::inbox::Inbox;
 use crate::lane::Lane;
@@ -45,6 +45,8 @@ pub(crate) struct Writer<'c> {
     pub(super) unfiled: Unfiled,
     pub(super) sweep: Sweep,
     pub(super) full: bool,
+    /// Another program holds the file, and that was said.
+    held: bool,
     pub(super) stats: Stats,
     waiting: VecDeque<Command>,
 }
@@ -73,6 +75,7 @@ impl<'c> Writer<'c> {
             unfiled: Unfiled::new(recovered.next_event - 1),
             sweep: Sweep::new(options.clock.now(), recovered.removed_through),
             full: false,
+            held: false,
             stats: Stats::default(),
             waiting: VecDeque::new(),
             options,
@@ -125,7 +128,7 @@ impl<'c> Writer<'c> {
             .or_else(|trouble| match trouble {
                 Trouble::Fatal(failure) => Err(failure),
                 // Both were answered where they came up.
-                Trouble::Full | Trouble::Row(_) => Ok(Vec::new()),
+                Trouble::Later(_) | Trouble::Row(_) => Ok(Vec::new()),
             });
         group.appends = match admitted {
             Ok(admitted) => admitted,
@@ -149,13 +152,13 @@ impl<'c> Writer<'c> {
             Err(trouble) => trouble,
         };
         let appends = std::mem::take(&mut group.appends);
-        if matches!(trouble, Trouble::Full) {
-            self.full = true;
+        if let Trouble::Later(later) = trouble {
+            self.put_off(later, now);
             if appends.is_empty() {
-                self.wait_for_room(group);
+                self.wait(group, later);
                 return Ok(());
             }
-            refuse_all(appends, &AppendError::Full);
+            refuse_all(appends, &later.into());
             return self.write(group, now);
         }
         self.write(group, now)?;
@@ -180,9 +183,9 @@ impl<'c> Writer<'c> {
                 self.shared.fail(&failure);
                 Err(failure)
             }
-            Err(Trouble::Full) => {
-                self.full = true;
-                refuse_all(group.appends, &AppendError::Full);
+            Err(Trouble::Later(later)) => {
+                self.put_off(later, now);
+                refuse_all(group.appends, &later.into());
                 Ok(())
             }
             Err(Trouble::Row(detail)) => {
@@ -207,6 +210,7 @@ impl<'c> Writer<'c> {
         }) else {
             self.schedule.keep_staged();
             self.stats.commits += 1;
+            self.held = false;
             return Ok(());
         };
         (self.next_event, self.next_attempt, self.next_claim) = before;
@@ -243,30 +247,50 @@ impl<'c> Writer<'c> {
         Ok(())
     }
 
-    /// A full disk: claims find nothing, what was tried is recorded as soon as there is room.
-    fn wait_for_room(&mut self, group: Group) {
-        if self.shared.inbox.is_closed() {
-            // It may never come: what was tried is tried again after the next start.
-            return;
+    /// Notes why nothing can be written for a while.
+    pub(super) fn put_off(&mut self, later: Later, now: u64) {
+        match later {
+            Later::Full => {
+                self.full = true;
+                self.sweep.hurry(now);
+            }
+            Later::Busy if !self.held => {
+                self.held = true;
+                tracing::warn!(
+                    "another program holds the queue's file locked; nothing is stored until it lets go"
+                );
+            }
+            Later::Busy => {}
         }
-        let settles = group.settles.into_iter().rev();
-        let settles = settles.map(
-            |Settling {
-                 delivery,
-                 how,
-                 answer,
-                 ..
-             }| Command::Settle {
-                delivery,
-                how,
-                answer,
-            },
-        );
-        settles.for_each(|settle| self.waiting.push_front(settle));
+    }
+
+    /// Nothing can be written for a while: claims find nothing, what was tried is recorded later.
+    fn wait(&mut self, group: Group, later: Later) {
+        for answer in group.stats {
+            let _ = answer.send(self.stats());
+        }
         for claiming in group.claims {
             let _ = claiming.answer.send(Ok(Vec::new()));
         }
-        thread::sleep(ROOM_INTERVAL);
+        if self.shared.inbox.is_closed() {
+            // It may take for ever, and what was tried counts as interrupted at the next start.
+            for answer in group
+                .settles
+                .into_iter()
+                .filter_map(|settling| settling.answer)
+            {
+                let _ = answer.send(Err(later.into()));
+            }
+            return;
+        }
+        for settling in group.settles.into_iter().rev() {
+            self.waiting.push_front(Command::Settle {
+                delivery: settling.delivery,
+                how: settling.how,
+                answer: settling.answer,
+            });
+        }
+        thread::sleep(PAUSE);
         self.shared.wake();
     }
 
@@ -307,5 +331,5 @@ impl<'c> Writer<'c> {
 
 /// How long an idle queue leaves deliveries unfiled.
 const FILING_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a full disk is left alone.
-const ROOM_INTERVAL: Duration = Duration::from_millis(200);
+/// How long a file that cannot be written is left alone.
+const PAUSE: Duration = Duration::from_millis(200);
