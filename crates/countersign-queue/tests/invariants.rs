@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -289,7 +290,7 @@ fn fail_in_child(path: &std::path::Path) {
         let big = "x".repeat(20_000);
         let failure = loop {
             match queue.append(event(&big, &["billing"])).await {
-                Ok(appended) => println!("\n{}", appended.id),
+                Ok(appended) => writeln!(std::io::stdout(), "\n{}", appended.id).unwrap(),
                 Err(AppendError::Store(failure)) => break failure,
                 Err(other) => panic!("{other}"),
             }
