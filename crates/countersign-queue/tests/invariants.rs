@@ -6,7 +6,6 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -284,13 +283,14 @@ fn a_failed_commit_stops_acknowledging_and_a_full_disk_only_waits() {
     });
 }
 
+#[expect(clippy::print_stdout, reason = "the test that started the child reads it")]
 fn fail_in_child(path: &std::path::Path) {
     let queue = Queue::open(path, Options::default()).unwrap();
     runtime().block_on(async {
         let big = "x".repeat(20_000);
         let failure = loop {
             match queue.append(event(&big, &["billing"])).await {
-                Ok(appended) => writeln!(std::io::stdout(), "\n{}", appended.id).unwrap(),
+                Ok(appended) => println!("\n{}", appended.id),
                 Err(AppendError::Store(failure)) => break failure,
                 Err(other) => panic!("{other}"),
             }
