@@ -101,7 +101,7 @@ async fn a_file_held_by_another_program_is_waited_out() {
         tokio::spawn(async move { queue.settle(claim, attempt("delivered"), Next::Done).await });
     other.execute_batch("ROLLBACK").unwrap();
 
-    settling.await.unwrap().unwrap();
+    settling.join_next().await.unwrap().unwrap().unwrap();
     bench.queue.append(event("after", &["one"])).await.unwrap();
     assert_eq!(body(&claim_all(&bench.queue).await[0]), "after");
 }
