@@ -97,8 +97,8 @@ async fn a_file_held_by_another_program_is_waited_out() {
     let refused = bench.queue.append(event("held", &["one"])).await;
     assert!(matches!(refused, Err(AppendError::Busy)));
     let queue = bench.queue.clone();
-    let settling =
-        tokio::spawn(async move { queue.settle(claim, attempt("delivered"), Next::Done).await });
+    let mut settling = tokio::task::JoinSet::new();
+    settling.spawn(async move { queue.settle(claim, attempt("delivered"), Next::Done).await });
     other.execute_batch("ROLLBACK").unwrap();
 
     settling.join_next().await.unwrap().unwrap().unwrap();
