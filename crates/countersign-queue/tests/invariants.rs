@@ -283,7 +283,10 @@ fn a_failed_commit_stops_acknowledging_and_a_full_disk_only_waits() {
     });
 }
 
-#[expect(clippy::print_stdout, reason = "the test that started the child reads it")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the test that started the child reads it"
+)]
 fn fail_in_child(path: &std::path::Path) {
     let queue = Queue::open(path, Options::default()).unwrap();
     runtime().block_on(async {
