@@ -16,6 +16,8 @@ pub(crate) enum Encoding {
     Hex,
     /// Hex digits in lower case only.
     HexLower,
+    /// The text itself.
+    Text,
 }
 
 impl Encoding {
@@ -26,6 +28,19 @@ impl Encoding {
             Self::Base64Url => decode_base64(&URL_SAFE_NO_PAD, text, out),
             Self::Hex => decode_hex(text, out),
             Self::HexLower => !text.iter().any(u8::is_ascii_uppercase) && decode_hex(text, out),
+            Self::Text => false,
+        }
+    }
+
+    /// What `text` spells, however long it is; as strict as [`decode`](Self::decode).
+    pub(crate) fn decode_any(self, text: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Base64 => STANDARD.decode(text).ok(),
+            Self::Base64Url => URL_SAFE_NO_PAD.decode(text).ok(),
+            Self::Hex => hex::decode(text).ok(),
+            Self::HexLower if text.iter().any(u8::is_ascii_uppercase) => None,
+            Self::HexLower => hex::decode(text).ok(),
+            Self::Text => Some(text.to_vec()),
         }
     }
 
@@ -34,6 +49,7 @@ impl Encoding {
             Self::Base64 => STANDARD.encode(bytes),
             Self::Base64Url => URL_SAFE_NO_PAD.encode(bytes),
             Self::Hex | Self::HexLower => hex::encode(bytes),
+            Self::Text => String::from_utf8_lossy(bytes).into_owned(),
         }
     }
 }

@@ -14,13 +14,15 @@ pub fn signature_header(preset: u8, value: &[u8]) {
     let presets = Scheme::presets().count().max(1);
     let index = usize::from(preset).checked_rem(presets).unwrap_or_default();
     let keys = Keyring::single(Secret::new("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
-    let Some(Ok(plan)) = Scheme::presets()
+    let Some(Ok(plans)) = Scheme::presets()
         .nth(index)
-        .map(|scheme| Plan::new(&scheme, &keys))
+        .map(|scheme| Plan::all(&scheme, &keys))
     else {
         return;
     };
-    let _ = plan.layout().read_line(value, &mut Found::default());
+    for plan in plans {
+        let _ = plan.layout().read_line(value, &mut Found::default());
+    }
 }
 
 /// Reads `text` as a timestamp of every kind.

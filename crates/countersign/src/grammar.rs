@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use crate::encoding::Encoding;
 use crate::mac::Tag;
@@ -25,8 +25,8 @@ pub(crate) struct Layout {
 pub(crate) struct Label {
     /// What stands before such a signature; empty where the grammar has no labels.
     pub(crate) name: String,
-    /// How many bytes such a signature has.
-    pub(crate) length: usize,
+    /// How many bytes such a signature has, where all have the same.
+    pub(crate) length: Option<usize>,
 }
 
 /// Where in the signature header the timestamp stands.
@@ -41,6 +41,8 @@ pub(crate) enum TimestampAt {
 #[derive(Default)]
 pub(crate) struct Found<'a> {
     pub(crate) timestamp: Option<&'a [u8]>,
+    /// The first two parts of a JSON Web Token.
+    pub(crate) token: Option<(&'a [u8], &'a [u8])>,
     candidates: [Candidate<'a>; MAX_SIGNATURES],
     seen: usize,
 }
@@ -67,7 +69,7 @@ impl Layout {
     pub(crate) fn read<'a>(
         &self,
         headers: &'a HeaderMap,
-        name: &http::HeaderName,
+        name: &HeaderName,
         found: &mut Found<'a>,
     ) -> Result<(), Reason> {
         if self.repeated {
@@ -84,9 +86,67 @@ impl Layout {
         }
     }
 
+    /// Takes the headers apart whose names are this and a number, if any has a signature.
+    pub(crate) fn read_numbered<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        prefix: &str,
+        found: &mut Found<'a>,
+    ) -> Result<(), Reason> {
+        for (name, line) in headers {
+            if name.as_str().strip_prefix(prefix).is_some_and(is_number) {
+                self.read_line(bounded(line.as_bytes())?, found)?;
+            }
+        }
+        match found.seen {
+            0 => Err(Reason::MissingHeader),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the header of each label down, if there is any.
+    pub(crate) fn read_slots<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        slots: &[(String, HeaderName)],
+        found: &mut Found<'a>,
+    ) -> Result<(), Reason> {
+        for (label, name) in slots {
+            if headers.contains_key(name) {
+                self.signature(label.as_bytes(), only_line(headers, name)?, found)?;
+            }
+        }
+        match found.seen {
+            0 => Err(Reason::MissingHeader),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a text apart that stands elsewhere, if it has a signature.
+    pub(crate) fn read_text<'a>(
+        &self,
+        text: &'a [u8],
+        found: &mut Found<'a>,
+    ) -> Result<(), Reason> {
+        self.read_line(text, found)?;
+        match found.seen {
+            0 => Err(Reason::MissingSignature),
+            _ => Ok(()),
+        }
+    }
+
+    /// The bytes that the text spells, where signatures have no fixed length.
+    pub(crate) fn decode_any(&self, candidate: &Candidate<'_>) -> Option<Vec<u8>> {
+        let bytes = self.encoding.decode_any(candidate.text)?;
+        let length = self.labels.get(candidate.label)?.length;
+        length
+            .is_none_or(|length| length == bytes.len())
+            .then_some(bytes)
+    }
+
     /// The signature that the text spells, if it spells one.
     pub(crate) fn decode(&self, candidate: &Candidate<'_>) -> Option<Tag> {
-        let length = self.labels.get(candidate.label)?.length;
+        let length = self.labels.get(candidate.label)?.length?;
         let mut tag = Tag::default();
         self.encoding
             .decode(candidate.text, tag.first(length))
@@ -95,10 +155,11 @@ impl Layout {
 
     /// Whether any of the signatures spells one.
     pub(crate) fn check(&self, found: &Found<'_>) -> Result<(), Reason> {
-        match found
-            .candidates()
-            .any(|candidate| self.decode(candidate).is_some())
-        {
+        let spells = |sent: &Candidate<'_>| match self.labels.get(sent.label) {
+            Some(Label { length: None, .. }) => self.decode_any(sent).is_some(),
+            _ => self.decode(sent).is_some(),
+        };
+        match found.candidates().any(spells) {
             true => Ok(()),
             false => Err(Reason::MalformedSignature),
         }
@@ -128,13 +189,35 @@ impl Layout {
                     self.signature(label, signature, found)
                 })
             }
-            Grammar::Pairs(separator) => items(line, *separator).try_for_each(|item| {
-                let (name, value) = cut(item, b'=')?;
-                match &self.timestamp {
-                    TimestampAt::Pair(pair) if name == pair.as_bytes() => found.timestamp(value),
-                    _ => self.signature(name, value, found),
-                }
-            }),
+            Grammar::LabelsOr(other) => {
+                let items = line.split(|byte| matches!(byte, b' ' | b'\t'));
+                items.filter(|item| !item.is_empty()).try_for_each(|item| {
+                    let (label, signature) = cut(item, b',').unwrap_or((other.as_bytes(), item));
+                    self.signature(label, signature, found)
+                })
+            }
+            Grammar::Marked(marks) => {
+                let after = u8::try_from(marks.after).unwrap_or_default();
+                items(line, marks.between).try_for_each(|item| {
+                    let (name, signature) = cut(item, after)?;
+                    self.signature(name, signature, found)
+                })
+            }
+            Grammar::Pairs(separator) => {
+                items(line, *separator).try_for_each(|item| self.pair(item, found))
+            }
+            Grammar::PairsOrBlanks(separator) => {
+                let separator = u8::try_from(*separator).unwrap_or_default();
+                line.split(|byte| *byte == separator || matches!(byte, b' ' | b'\t'))
+                    .filter(|item| !item.is_empty())
+                    .try_for_each(|item| self.pair(item, found))
+            }
+            Grammar::Token(_) => {
+                let (head, rest) = cut(line, b'.')?;
+                let (claims, signature) = cut(rest, b'.')?;
+                found.token = Some((head, claims));
+                self.signature(b"", signature, found)
+            }
             Grammar::Positions(separator) => {
                 let mut items = items(line, *separator);
                 if let TimestampAt::First = self.timestamp {
@@ -142,6 +225,14 @@ impl Layout {
                 }
                 items.try_for_each(|signature| self.signature(b"", signature, found))
             }
+        }
+    }
+
+    fn pair<'a>(&self, item: &'a [u8], found: &mut Found<'a>) -> Result<(), Reason> {
+        let (name, value) = cut(item, b'=')?;
+        match &self.timestamp {
+            TimestampAt::Pair(pair) if name == pair.as_bytes() => found.timestamp(value),
+            _ => self.signature(name, value, found),
         }
     }
 
@@ -178,7 +269,7 @@ impl Layout {
     pub(crate) fn write(&self, timestamp: Option<&str>, tags: &[(usize, Tag)]) -> Vec<String> {
         let signatures = tags.iter().filter_map(|(label, tag)| {
             let label = self.labels.get(*label)?;
-            let text = self.encoding.encode(tag.bytes(label.length));
+            let text = self.encoding.encode(tag.bytes(label.length?));
             Some((label.name.as_str(), text))
         });
         let joined = |separator: &str, first: Option<String>, between: &str| {
@@ -199,8 +290,13 @@ impl Layout {
         match &self.grammar {
             Grammar::Bare => each(""),
             Grammar::Prefix(prefix) | Grammar::OptionalPrefix(prefix) => each(prefix),
-            Grammar::Labels => joined(" ", None, ","),
-            Grammar::Pairs(separator) => {
+            Grammar::Labels | Grammar::LabelsOr(_) => joined(" ", None, ","),
+            Grammar::Marked(marks) => {
+                joined(&marks.between.to_string(), None, &marks.after.to_string())
+            }
+            // A token's claims are the sender's own.
+            Grammar::Token(_) => Vec::new(),
+            Grammar::Pairs(separator) | Grammar::PairsOrBlanks(separator) => {
                 let first = match (&self.timestamp, timestamp) {
                     (TimestampAt::Pair(name), Some(text)) => Some(format!("{name}={text}")),
                     _ => None,
@@ -227,6 +323,15 @@ impl<'a> Found<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// From 1 to 100, without leading zeros.
+fn is_number(text: &str) -> bool {
+    !text.starts_with('0')
+        && text.bytes().all(|digit| digit.is_ascii_digit())
+        && text
+            .parse()
+            .is_ok_and(|number: u8| (1..=100).contains(&number))
 }
 
 /// What stands between separators, without the blanks around it.

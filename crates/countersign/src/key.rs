@@ -261,6 +261,13 @@ pub enum KeyProblem {
     Empty,
     /// The secret is not in the form named here.
     Encoding(&'static str),
+    /// The secret has another length than the sender's have.
+    Length {
+        /// How many bytes such a key has.
+        wanted: usize,
+        /// How many bytes this one has.
+        found: usize,
+    },
     /// Only a hash of the secret is known, which can sign and verify nothing.
     Hashed,
     /// There is no key at all.
@@ -288,6 +295,10 @@ impl fmt::Display for KeyProblem {
                 write!(f, "does not hold {form}; copy it again from the sender")
             }
             Self::Hashed => write!(f, "is only a hash; a signature needs the secret itself"),
+            Self::Length { wanted, found } => write!(
+                f,
+                "has {found} bytes where such keys have {wanted}; copy it again from the sender"
+            ),
             Self::None => write!(f, "there is no key; configure at least one"),
             Self::NotBuilt(feature) => {
                 write!(f, "needs a build with the cargo feature `{feature}`")

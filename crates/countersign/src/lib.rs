@@ -10,8 +10,11 @@
 )]
 
 mod auth;
+mod element;
 mod encoding;
+mod form;
 mod grammar;
+mod json;
 mod key;
 mod mac;
 mod message;
@@ -32,7 +35,7 @@ pub mod fuzzing;
 pub use auth::{ApiKey, Auth, Basic};
 pub use key::{InvalidKeyId, Key, KeyError, KeyId, KeyProblem, Keyring};
 pub use rejection::{Hint, Reason, Rejection};
-pub use scheme::{Scheme, SchemeError};
+pub use scheme::{Scheme, SchemeError, Unproven, Weakness};
 pub use secret::Secret;
 pub use signed::{PublicUrl, Signed};
 pub use signer::{SignError, Signer, ToSign};

@@ -5,23 +5,60 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 use subtle::{Choice, ConstantTimeEq};
 
+use crate::Secret;
+
+pub(crate) mod certificate;
+#[cfg(any(feature = "ecdsa", feature = "ed25519", feature = "rsa"))]
+mod public;
+
+#[cfg(any(feature = "ecdsa", feature = "ed25519", feature = "rsa"))]
+pub(crate) use public::PublicKey;
+
 /// What makes a signature.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Digest {
+    /// ECDSA over P-256 with SHA-256, its two numbers in DER.
+    EcdsaP256,
+    /// The same, the two numbers one after the other.
+    EcdsaP256Fixed,
     Ed25519,
     HmacSha1,
     HmacSha256,
     HmacSha512,
+    /// RSA with PKCS #1 v1.5.
+    RsaSha1,
+    RsaSha256,
+    RsaSha512,
+    /// A hash of a message that has the secret in it.
+    Sha1,
+    Sha256,
+    /// No signature: the secret itself is sent.
+    Token,
 }
 
 impl Digest {
-    /// The length of a signature in bytes.
-    pub(crate) fn length(self) -> usize {
+    /// The length of a signature in bytes, where all have the same.
+    pub(crate) fn length(self) -> Option<usize> {
         match self {
-            Self::HmacSha1 => 20,
-            Self::HmacSha256 => 32,
-            Self::HmacSha512 | Self::Ed25519 => 64,
+            Self::HmacSha1 | Self::Sha1 => Some(20),
+            Self::HmacSha256 | Self::Sha256 => Some(32),
+            Self::HmacSha512 | Self::Ed25519 | Self::EcdsaP256Fixed => Some(64),
+            Self::EcdsaP256 | Self::RsaSha1 | Self::RsaSha256 | Self::RsaSha512 | Self::Token => {
+                None
+            }
+        }
+    }
+}
+
+#[cfg(not(any(feature = "ecdsa", feature = "ed25519", feature = "rsa")))]
+impl Digest {
+    /// The cargo feature that signatures with public keys need.
+    pub(crate) fn feature(self) -> &'static str {
+        match self {
+            Self::EcdsaP256 | Self::EcdsaP256Fixed => "ecdsa",
+            Self::RsaSha1 | Self::RsaSha256 | Self::RsaSha512 => "rsa",
+            _ => "ed25519",
         }
     }
 }
@@ -83,10 +120,10 @@ impl MacKey {
     /// The state for `digest`, unless that is not a MAC.
     pub(crate) fn new(digest: Digest, secret: &[u8]) -> Option<Self> {
         match digest {
-            Digest::Ed25519 => None,
             Digest::HmacSha1 => Some(Self::Sha1(Box::new(keyed(secret)))),
             Digest::HmacSha256 => Some(Self::sha256(secret)),
             Digest::HmacSha512 => Some(Self::Sha512(Box::new(keyed(secret)))),
+            _ => None,
         }
     }
 
@@ -114,33 +151,54 @@ fn finish<'a>(mut mac: impl Mac, pieces: impl IntoIterator<Item = &'a [u8]>) -> 
     Tag::of(&mac.finalize().into_bytes())
 }
 
-/// A public key.
-#[cfg(feature = "ed25519")]
+/// A secret that is part of the messages which are hashed.
 #[derive(Clone)]
-pub(crate) struct PublicKey(Box<ed25519_dalek::VerifyingKey>);
+pub(crate) enum HashKey {
+    Sha1(Secret),
+    Sha256(Secret),
+}
 
-#[cfg(feature = "ed25519")]
-impl PublicKey {
-    /// Reads 32 bytes that are a point fit for signatures.
-    pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
-        let key = ed25519_dalek::VerifyingKey::from_bytes(bytes.try_into().ok()?).ok()?;
-        (!key.is_weak()).then(|| Self(Box::new(key)))
+impl HashKey {
+    /// The key for `digest`, unless that is not a plain hash.
+    pub(crate) fn new(digest: Digest, secret: &[u8]) -> Option<Self> {
+        match digest {
+            Digest::Sha1 => Some(Self::Sha1(Secret::new(secret))),
+            Digest::Sha256 => Some(Self::Sha256(Secret::new(secret))),
+            _ => None,
+        }
     }
 
-    /// Whether `tag` signs the pieces in a row; refuses signatures that are not canonical.
-    pub(crate) fn verifies<'a>(
-        &self,
-        tag: &Tag,
-        pieces: impl IntoIterator<Item = &'a [u8]>,
-    ) -> bool {
-        let signature = ed25519_dalek::Signature::from_bytes(&tag.0);
-        let Ok(mut verifier) = self.0.verify_stream(&signature) else {
-            return false;
-        };
-        pieces.into_iter().for_each(|piece| verifier.update(piece));
-        verifier.finalize_and_verify().is_ok()
+    pub(crate) fn secret(&self) -> &[u8] {
+        match self {
+            Self::Sha1(secret) | Self::Sha256(secret) => secret.expose(),
+        }
+    }
+
+    /// The hash of the pieces in a row.
+    pub(crate) fn tag<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Tag {
+        match self {
+            Self::Sha1(_) => Tag::of(&hashed::<Sha1>(pieces)),
+            Self::Sha256(_) => Tag::of(&hashed::<Sha256>(pieces)),
+        }
     }
 }
+
+/// The SHA-1 of a text.
+pub(crate) fn sha1(text: &[u8]) -> [u8; 20] {
+    Sha1::digest(text).into()
+}
+
+fn hashed<'a, D: sha2::Digest>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> impl AsRef<[u8]> + std::ops::Deref<Target = [u8]> {
+    let mut hash = D::new();
+    pieces.into_iter().for_each(|piece| hash.update(piece));
+    hash.finalize()
+}
+
+/// How a SubjectPublicKeyInfo of a P-256 key begins; a point follows.
+pub(crate) const P256_INFO: &[u8] =
+    b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
 
 /// The SHA-256 of the pieces in a row.
 pub(crate) fn sha256<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {

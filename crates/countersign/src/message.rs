@@ -8,8 +8,13 @@ use std::str::FromStr;
 
 use http::{HeaderMap, HeaderName, Method};
 
+use crate::element::Source;
 use crate::scheme::SchemeError;
 use crate::{MAX_HEADER, PublicUrl, Reason};
+
+mod derived;
+
+use derived::Derived;
 
 /// An ordered list of parts, parsed from its notation.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -18,15 +23,18 @@ pub(crate) struct Template {
     covers_body: bool,
     covers_url: bool,
     covers_headers: bool,
+    derives: bool,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Part {
     Body,
+    Derived(Derived),
     Header(HeaderName),
     Id,
     Literal(Box<str>),
     Method,
+    Secret,
     Target,
     Timestamp,
     /// What the URL begins with; a target always follows.
@@ -35,12 +43,74 @@ pub(crate) enum Part {
 
 impl Template {
     fn new(parts: Vec<Part>) -> Self {
+        let derived = || parts.iter().filter_map(Part::derived);
         Self {
-            covers_body: parts.contains(&Part::Body),
-            covers_url: parts.contains(&Part::UrlBase),
+            covers_body: parts.contains(&Part::Body) || derived().any(Derived::covers_body),
+            covers_url: parts.contains(&Part::UrlBase) || derived().any(Derived::covers_url),
             covers_headers: parts.iter().any(|part| matches!(part, Part::Header(_))),
+            derives: derived().next().is_some(),
             parts,
         }
+    }
+
+    /// Whether body, URL, target or claims are part of the message.
+    pub(crate) fn covers_anything(&self) -> bool {
+        let target = |part: &Part| {
+            matches!(
+                part,
+                Part::Target | Part::Derived(Derived::TargetEscaped | Derived::TokenClaims)
+            )
+        };
+        self.covers_body || self.covers_url || self.parts.iter().any(target)
+    }
+
+    /// Whether parts stand side by side with nothing between that tells them apart.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        self.parts.array_windows().any(|pair| match pair {
+            [Part::Literal(_) | Part::Secret, _]
+            | [_, Part::Literal(_) | Part::Secret]
+            | [Part::UrlBase, Part::Target] => false,
+            _ => true,
+        })
+    }
+
+    /// Whether the claims of a token are part of the message.
+    pub(crate) fn has_claims(&self) -> bool {
+        self.has(&Part::Derived(Derived::TokenClaims))
+    }
+
+    /// Whether headers that a header lists are part of the message.
+    pub(crate) fn has_list(&self) -> bool {
+        let is_list = |part: &Part| matches!(part, Part::Derived(Derived::Listed(_)));
+        self.parts.iter().any(is_list)
+    }
+
+    /// The names of the parameters that have no value yet.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Derived(Derived::Parameter(name)) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Puts a value in the place of a parameter.
+    pub(crate) fn fill_parameter(&mut self, name: &str, value: &str) {
+        let mut parts = std::mem::take(&mut self.parts);
+        for part in &mut parts {
+            if matches!(part, Part::Derived(Derived::Parameter(known)) if known == name) {
+                *part = Part::Literal(value.into());
+            }
+        }
+        *self = Self::new(parts);
+    }
+
+    /// The bytes of the parts that are made from the request, in their order.
+    pub(crate) fn derive(&self, source: &Source<'_>) -> Result<Vec<Vec<u8>>, Reason> {
+        if !self.derives {
+            return Ok(Vec::new());
+        }
+        let derived = self.parts.iter().filter_map(Part::derived);
+        derived.map(|part| part.bytes(source)).collect()
     }
 
     pub(crate) fn has(&self, part: &Part) -> bool {
@@ -59,7 +129,12 @@ impl Template {
 
     /// Whether this header is part of the message.
     pub(crate) fn reads(&self, name: &HeaderName) -> bool {
-        let is_it = |part: &Part| matches!(part, Part::Header(header) if header == name);
+        let is_it = |part: &Part| {
+            matches!(
+                part,
+                Part::Header(header) | Part::Derived(Derived::Listed(header)) if header == name
+            )
+        };
         self.parts.iter().any(is_it)
     }
 
@@ -96,6 +171,9 @@ pub(crate) struct Words<'a> {
     pub(crate) url: PublicUrl<'a>,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a [u8],
+    /// What [`derive`](Template::derive) made of this template.
+    pub(crate) derived: &'a [Vec<u8>],
+    pub(crate) secret: &'a [u8],
 }
 
 /// A filled-in template.
@@ -106,16 +184,25 @@ pub(crate) struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
+    /// The same message with a secret in it.
+    pub(crate) fn with_secret(mut self, secret: &'a [u8]) -> Self {
+        self.words.secret = secret;
+        self
+    }
+
     /// The pieces in a row; empty ones among them do not matter.
     pub(crate) fn pieces(self) -> impl Iterator<Item = &'a [u8]> {
         let words = self.words;
+        let mut derived = words.derived.iter();
         self.template.parts.iter().map(move |part| match part {
             Part::Body => words.body,
+            Part::Derived(_) => derived.next().map(Vec::as_slice).unwrap_or_default(),
             // It is there: the message was not made otherwise.
             Part::Header(name) => only_line(words.headers, name).unwrap_or_default(),
             Part::Id => words.id,
             Part::Literal(text) => text.as_bytes(),
             Part::Method => words.method.as_str().as_bytes(),
+            Part::Secret => words.secret,
             Part::Target => words.url.target.as_bytes(),
             Part::Timestamp => words.timestamp,
             Part::UrlBase => words.url.base.as_bytes(),
@@ -178,10 +265,6 @@ impl FromStr for Template {
         if parts.len() > MAX_PARTS {
             return Err(SchemeError::LongMessage);
         }
-        let covers = |part: &Part| matches!(part, Part::Body | Part::Target);
-        if !parts.iter().any(covers) {
-            return Err(SchemeError::SignsNothing(text.to_owned()));
-        }
         Ok(Self::new(parts))
     }
 }
@@ -197,10 +280,21 @@ impl Part {
             "body" => Ok(vec![Self::Body]),
             "id" => Ok(vec![Self::Id]),
             "method" => Ok(vec![Self::Method]),
+            "secret" => Ok(vec![Self::Secret]),
             "target" => Ok(vec![Self::Target]),
             "timestamp" => Ok(vec![Self::Timestamp]),
             "url" => Ok(vec![Self::UrlBase, Self::Target]),
-            _ => Err(SchemeError::UnknownWord(word.to_owned())),
+            _ => match Derived::parse(word)? {
+                Some(derived) => Ok(vec![Self::Derived(derived)]),
+                None => Err(SchemeError::UnknownWord(word.to_owned())),
+            },
+        }
+    }
+
+    fn derived(&self) -> Option<&Derived> {
+        match self {
+            Self::Derived(derived) => Some(derived),
+            _ => None,
         }
     }
 }
@@ -211,12 +305,14 @@ impl fmt::Display for Template {
         while let Some(part) = parts.next() {
             match part {
                 Part::Body => f.write_str("{body}")?,
+                Part::Derived(derived) => derived.fmt(f)?,
                 Part::Header(name) => write!(f, "{{header:{name}}}")?,
                 Part::Id => f.write_str("{id}")?,
                 Part::Literal(text) => {
                     f.write_str(&text.replace('{', "{{").replace('}', "}}"))?;
                 }
                 Part::Method => f.write_str("{method}")?,
+                Part::Secret => f.write_str("{secret}")?,
                 Part::Target => f.write_str("{target}")?,
                 Part::Timestamp => f.write_str("{timestamp}")?,
                 Part::UrlBase => {
@@ -248,6 +344,8 @@ mod tests {
             url: PublicUrl::new("https://a.example", "/in?x=%20"),
             headers: &headers,
             body: b"{}",
+            derived: &[],
+            secret: b"",
         };
         let template: Template = template.parse().unwrap();
         let message = template.fill(words)?;
@@ -290,11 +388,6 @@ mod tests {
             ("{body", SchemeError::OpenBrace("{body".into())),
             ("body}", SchemeError::OpenBrace("body}".into())),
             ("{header:a b}{body}", SchemeError::HeaderName("a b".into())),
-            ("", SchemeError::SignsNothing(String::new())),
-            (
-                "{timestamp}",
-                SchemeError::SignsNothing("{timestamp}".into()),
-            ),
             (&"{url}".repeat(33), SchemeError::LongMessage),
         ] {
             assert_eq!(template.parse::<Template>(), Err(error), "{template}");
@@ -308,6 +401,9 @@ mod tests {
             "{{{header:x-a}}}{body}",
             "{method}{url}{target}{id}",
             "{target}{url}{url}",
+            "{body:crc32}{body:base64url}{form:a}{form-sorted}{json:/a}{json?:/a/b}{json-raw:/0}",
+            "{line:A}{line?:B}{listed:x-a}{parameter:p}{secret}{target:escaped}",
+            "{token:head}.{token:claims}{url:port}{url:no-port}",
         ] {
             assert_eq!(text.parse::<Template>().unwrap().to_string(), text);
         }

@@ -1,67 +1,64 @@
-//! A scheme and its keys, compiled: everything that does not depend on the request.
+//! A way of signing and the keys for it, compiled: everything that does not depend on the request.
 
 use std::iter;
-use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderName, Method};
-use zeroize::Zeroizing;
 
-use crate::encoding::{decode_base64_key, decode_hex_key};
+use crate::element::Source;
 use crate::grammar::{Found, Label, Layout, TimestampAt};
-use crate::key::{Material, Validity};
-use crate::mac::{Digest, MacKey};
-use crate::message::{Template, only_line};
-use crate::scheme::{Description, KeyEncoding, Place, Rule};
-use crate::{Key, KeyError, KeyId, KeyProblem, Keyring, Reason, Scheme, SchemeError};
+use crate::key::Material;
+use crate::message::Template;
+use crate::scheme::{Form, Place, Rule, When};
+use crate::{Key, KeyError, KeyProblem, Keyring, Reason, Scheme, SchemeError, Unit};
 
+mod lock;
+mod material;
+mod read;
+mod token;
+
+pub(crate) use lock::{Lock, PlanKey};
+use read::Texts;
+pub(crate) use read::{Elements, is_id};
+
+/// One way in which a scheme signs.
 pub(crate) struct Plan {
-    scheme: Scheme,
+    form: Form,
     layout: Layout,
     names: HeaderSet,
     fallbacks: Vec<HeaderSet>,
+    slots: Vec<(String, HeaderName)>,
+    unit: Option<Unit>,
+    /// Whether an element is read from elsewhere than a header.
+    reads_elsewhere: bool,
     keys: Vec<PlanKey>,
 }
 
 /// Headers that belong together.
 pub(crate) struct HeaderSet {
-    pub(crate) signature: HeaderName,
+    pub(crate) signature: Option<HeaderName>,
     pub(crate) timestamp: Option<HeaderName>,
     pub(crate) id: Option<HeaderName>,
 }
 
-/// A key, ready for use.
-pub(crate) struct PlanKey {
-    pub(crate) id: KeyId,
-    pub(crate) lock: Lock,
-    validity: Validity,
-    /// The labels, by index in the layout, of the signatures that this key makes.
-    labels: Vec<usize>,
-}
-
-/// What a key does with a message.
-pub(crate) enum Lock {
-    Mac(MacKey),
-    #[cfg(feature = "ed25519")]
-    Public(crate::mac::PublicKey),
-}
-
-/// What a request says about itself, beside its signatures.
-pub(crate) struct Elements<'a> {
-    pub(crate) timestamp: &'a [u8],
-    pub(crate) time: Option<SystemTime>,
-    pub(crate) id: &'a [u8],
-}
-
 impl Plan {
-    pub(crate) fn new(scheme: &Scheme, keyring: &Keyring) -> Result<Self, SchemeError> {
-        let description = scheme.description();
+    /// Compiles every way in which a scheme signs.
+    pub(crate) fn all(scheme: &Scheme, keyring: &Keyring) -> Result<Vec<Self>, SchemeError> {
+        if let Some(name) = scheme.parameters().next() {
+            return Err(SchemeError::MissingParameter(name.to_owned()));
+        }
+        let forms = scheme.forms().iter();
+        forms.map(|form| Self::new(form, keyring)).collect()
+    }
+
+    fn new(form: &Form, keyring: &Keyring) -> Result<Self, SchemeError> {
         let mut labels: Vec<Label> = Vec::new();
         let mut keys = Vec::new();
         for key in keyring.iter() {
-            let (rule, material) = rule_of(key, &description.rules)?;
-            let names = match rule.label.as_slice() {
-                [] => vec![String::new()],
-                names => names.to_vec(),
+            let (rule, materials) = rule_of(key, &form.rules)?;
+            let names = match (rule.label.as_slice(), rule.label_is_key) {
+                (_, true) => vec![key.id().as_str().to_owned()],
+                ([], false) => vec![String::new()],
+                (names, false) => names.to_vec(),
             };
             let places = names.into_iter().map(|name| {
                 labels
@@ -75,75 +72,110 @@ impl Plan {
                         labels.len().saturating_sub(1)
                     })
             });
-            keys.push(PlanKey {
-                id: key.id().clone(),
-                labels: places.collect(),
-                lock: Lock::new(key, rule.digest, &material)?,
-                validity: key.validity(),
-            });
+            let places: Vec<_> = places.collect();
+            for material in materials {
+                keys.push(PlanKey::new(key, rule.digest, material, places.clone())?);
+            }
         }
-        let layout = Layout::new(&description.signature, timestamp_at(description), labels);
-        let mut sets = header_sets(description).into_iter();
+        let layout = Layout::new(&form.signature, timestamp_at(form), labels);
+        let mut sets = header_sets(form).into_iter();
+        let slots = form.signature.slots.iter();
         Ok(Self {
-            scheme: scheme.clone(),
             layout,
             names: sets
                 .next()
                 .ok_or(SchemeError::Nothing("header of the signature"))?,
             fallbacks: sets.collect(),
+            slots: slots
+                .filter_map(|slot| Some((slot.label.clone(), header(&slot.from)?.clone())))
+                .collect(),
+            unit: form.timestamp.as_ref().map(|timestamp| timestamp.unit),
+            reads_elsewhere: elements(form).any(Place::is_elsewhere),
             keys,
+            form: form.clone(),
         })
     }
 
-    pub(crate) fn scheme(&self) -> &Scheme {
-        &self.scheme
+    pub(crate) fn form(&self) -> &Form {
+        &self.form
     }
 
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }
 
+    pub(crate) fn unit(&self) -> Option<Unit> {
+        self.unit
+    }
+
     pub(crate) fn keys(&self) -> impl Iterator<Item = &PlanKey> {
         self.keys.iter()
     }
 
-    /// The signed message of requests with this method.
-    pub(crate) fn message(&self, method: &Method) -> Result<&Template, Reason> {
-        self.scheme.message(method).ok_or(Reason::MethodNotSigned)
+    /// Whether the head of a request tells that it is signed in this way.
+    pub(crate) fn is_chosen_by_the_head(&self) -> bool {
+        self.form.when.0.iter().all(When::is_of_the_head)
     }
 
-    /// Reads the scheme's elements: presence and grammar, nothing else.
-    pub(crate) fn read<'a>(
-        &self,
-        headers: &'a HeaderMap,
-        found: &mut Found<'a>,
-    ) -> Result<Elements<'a>, Reason> {
-        let set = self.header_set(headers);
-        self.layout.read(headers, &set.signature, found)?;
-        let id = match &set.id {
-            Some(name) => only_line(headers, name)?,
-            None => b"",
-        };
-        if set.id.is_some() && !is_id(id) {
-            return Err(Reason::MalformedId);
+    /// Looks at what stands in the head: presence and grammar.
+    pub(crate) fn check_head(&self, headers: &HeaderMap) -> Result<(), Reason> {
+        let mut places = elements(&self.form);
+        if !places.all(|place| place.is_of_the_head() && !place.is_elsewhere()) {
+            return Ok(());
         }
-        let Some(unit) = self.scheme.timestamp_unit() else {
-            return Ok(Elements {
-                timestamp: b"",
-                time: None,
-                id,
-            });
-        };
-        let timestamp = match &set.timestamp {
-            Some(name) => only_line(headers, name)?,
-            None => found.timestamp.ok_or(Reason::MissingTimestamp)?,
-        };
-        let time = unit.read(timestamp).ok_or(Reason::MalformedTimestamp)?;
-        Ok(Elements {
-            timestamp,
-            time: Some(time),
-            id,
-        })
+        let mut found = Found::default();
+        self.read_signatures(headers, None, &mut found)?;
+        self.read(headers, &Texts::default(), &found)?;
+        self.layout.check(&found)
+    }
+
+    /// Whether bodies are let through that the signed message does not have in it.
+    pub(crate) fn lets_unsigned_bodies_in(&self) -> bool {
+        self.form.unsigned_body.is_some() || self.form.demands_body()
+    }
+
+    /// The headers that a list of signed headers has to name.
+    pub(crate) fn listed(&self) -> &[HeaderName] {
+        self.names.timestamp.as_slice()
+    }
+
+    /// The headers that a signer writes.
+    pub(crate) fn names(&self) -> &HeaderSet {
+        &self.names
+    }
+
+    /// Whether a request is signed in this way.
+    pub(crate) fn applies(&self, source: &Source<'_>) -> Result<bool, Reason> {
+        for condition in &self.form.when.0 {
+            if !condition.applies(source)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The signed message of requests with this method.
+    pub(crate) fn message(&self, method: &Method) -> Result<&Template, Reason> {
+        self.form.message(method).ok_or(Reason::MethodNotSigned)
+    }
+
+    /// Whether a verdict depends on this header.
+    pub(crate) fn reads(&self, name: &HeaderName) -> bool {
+        let mut sets = iter::once(&self.names).chain(&self.fallbacks);
+        let numbered = self.form.signature.from.iter().any(
+            |place| matches!(place, Place::Numbered(prefix) if name.as_str().starts_with(prefix)),
+        );
+        let conditions = self.form.when.0.iter();
+        let conditions = conditions.filter_map(|when| when.from.as_ref());
+        let demands = self.form.require.iter().map(|demand| &demand.from);
+        sets.any(|set| set.names().any(|header| header == name))
+            || numbered
+            || self.slots.iter().any(|(_, header)| header == name)
+            || conditions
+                .chain(demands)
+                .filter_map(header)
+                .any(|header| header == name)
+            || self.form.messages().any(|message| message.reads(name))
     }
 
     /// The first set of headers that has anything in the request.
@@ -156,60 +188,6 @@ impl Plan {
             .find(|set| set.is_in(headers))
             .unwrap_or(&self.names)
     }
-
-    /// Whether a verdict depends on this header.
-    pub(crate) fn reads(&self, name: &HeaderName) -> bool {
-        let mut sets = iter::once(&self.names).chain(&self.fallbacks);
-        let mut messages = self.scheme.description().sign.messages();
-        sets.any(|set| set.names().any(|header| header == name))
-            || messages.any(|message| message.reads(name))
-    }
-
-    /// The headers that a signer writes.
-    pub(crate) fn names(&self) -> &HeaderSet {
-        &self.names
-    }
-}
-
-impl PlanKey {
-    pub(crate) fn is_active(&self, now: SystemTime) -> bool {
-        self.validity.covers(now)
-    }
-
-    /// What this key signs with, unless it can only verify.
-    pub(crate) fn mac(&self) -> Option<&MacKey> {
-        match &self.lock {
-            Lock::Mac(mac) => Some(mac),
-            #[cfg(feature = "ed25519")]
-            Lock::Public(_) => None,
-        }
-    }
-
-    /// Whether this key makes signatures under the label at `index`.
-    pub(crate) fn answers_to(&self, index: usize) -> bool {
-        self.labels.contains(&index)
-    }
-
-    /// The label under which this key signs.
-    pub(crate) fn label(&self) -> usize {
-        self.labels.first().copied().unwrap_or_default()
-    }
-}
-
-impl Lock {
-    fn new(key: &Key, digest: Digest, material: &[u8]) -> Result<Self, KeyError> {
-        key.check_strength(material)?;
-        if let Some(mac) = MacKey::new(digest, material) {
-            return Ok(Self::Mac(mac));
-        }
-        #[cfg(feature = "ed25519")]
-        let lock = crate::mac::PublicKey::new(material)
-            .map(Self::Public)
-            .ok_or(KeyProblem::Encoding("an Ed25519 public key of 32 bytes"));
-        #[cfg(not(feature = "ed25519"))]
-        let lock = Err(KeyProblem::NotBuilt("ed25519"));
-        lock.map_err(|problem| KeyError::of(key.id(), problem))
-    }
 }
 
 impl HeaderSet {
@@ -218,20 +196,28 @@ impl HeaderSet {
     }
 
     fn names(&self) -> impl Iterator<Item = &HeaderName> {
-        iter::once(&self.signature)
+        iter::empty()
+            .chain(&self.signature)
             .chain(&self.timestamp)
             .chain(&self.id)
     }
 }
 
-/// The first rule whose form of key this key has, and the key material in it.
-fn rule_of<'a>(key: &Key, rules: &'a [Rule]) -> Result<(&'a Rule, Zeroizing<Vec<u8>>), KeyError> {
+/// The first rule whose form of key this key has, and what is in it.
+fn rule_of<'a>(
+    key: &Key,
+    rules: &'a [Rule],
+) -> Result<(&'a Rule, Vec<material::Material>), KeyError> {
     let problem = |problem| KeyError::of(key.id(), problem);
     let Material::Secret(secret) = key.material() else {
         return Err(problem(KeyProblem::Hashed));
     };
     let text = secret.expose();
     let mut forms = rules.iter().filter_map(|rule| {
+        let owner = rule.key.id.as_deref();
+        if owner.is_some_and(|id| id != key.id().as_str()) {
+            return None;
+        }
         let prefix = rule.key.prefix.as_deref().unwrap_or_default();
         match text.strip_prefix(prefix.as_bytes()) {
             None if !rule.key.optional => None,
@@ -241,50 +227,49 @@ fn rule_of<'a>(key: &Key, rules: &'a [Rule]) -> Result<(&'a Rule, Zeroizing<Vec<
     let (rule, text) = forms
         .next()
         .ok_or_else(|| problem(KeyProblem::UnknownPrefix))?;
-    let (material, form) = match rule.key.encoding {
-        KeyEncoding::Base64 => (decode_base64_key(text), "base64"),
-        KeyEncoding::Hex => (decode_hex_key(text), "hex digits"),
-        KeyEncoding::Text => (Some(text.to_vec()), "text"),
-    };
-    let material = material.ok_or_else(|| problem(KeyProblem::Encoding(form)))?;
-    Ok((rule, Zeroizing::new(material)))
+    let materials = material::read(&rule.key, text).map_err(problem)?;
+    Ok((rule, materials))
 }
 
-fn timestamp_at(scheme: &Description) -> TimestampAt {
-    let place = scheme
+fn timestamp_at(form: &Form) -> TimestampAt {
+    let place = form
         .timestamp
         .as_ref()
         .and_then(|timestamp| timestamp.from.iter().next());
     match place {
         Some(Place::First) => TimestampAt::First,
         Some(Place::Pair(name)) => TimestampAt::Pair(name.clone()),
-        Some(Place::Header(_)) | None => TimestampAt::Elsewhere,
+        _ => TimestampAt::Elsewhere,
     }
 }
 
-fn header_sets(scheme: &Description) -> Vec<HeaderSet> {
-    let header = |places: Option<&[Place]>, index| match places?.get(index) {
-        Some(Place::Header(name)) => Some(name.clone()),
+/// Every place that a form reads an element from.
+fn elements(form: &Form) -> impl Iterator<Item = &Place> {
+    let timestamp = form.timestamp.iter();
+    let timestamp = timestamp.flat_map(|timestamp| timestamp.from.iter());
+    let id = form.id.iter().flat_map(|id| id.from.iter());
+    form.signature.from.iter().chain(timestamp).chain(id)
+}
+
+fn header(place: &Place) -> Option<&HeaderName> {
+    match place {
+        Place::Header(name) => Some(name),
         _ => None,
-    };
-    let signature = scheme.signature.from.as_slice();
-    let timestamp = scheme
+    }
+}
+
+fn header_sets(form: &Form) -> Vec<HeaderSet> {
+    let at = |places: Option<&[Place]>, index| header(places?.get(index)?).cloned();
+    let signature = form.signature.from.as_slice();
+    let timestamp = form
         .timestamp
         .as_ref()
         .map(|timestamp| timestamp.from.as_slice());
-    let id = scheme.id.as_ref().map(|id| id.from.as_slice());
-    let set = |index| {
-        Some(HeaderSet {
-            signature: header(Some(signature), index)?,
-            timestamp: header(timestamp, index),
-            id: header(id, index),
-        })
+    let id = form.id.as_ref().map(|id| id.from.as_slice());
+    let set = |index| HeaderSet {
+        signature: at(Some(signature), index),
+        timestamp: at(timestamp, index),
+        id: at(id, index),
     };
-    (0..signature.len()).filter_map(set).collect()
-}
-
-/// What a message id may look like, so that it cannot be mistaken for what stands beside it.
-pub(crate) fn is_id(text: &[u8]) -> bool {
-    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
-    (1..=128).contains(&text.len()) && text.iter().all(fits)
+    (0..signature.len().max(1)).map(set).collect()
 }

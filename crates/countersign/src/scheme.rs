@@ -1,20 +1,32 @@
 //! How a signature is laid out, said as data.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::SystemTime;
+
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Part, Template};
+use crate::window::Place as WindowPlace;
 use crate::{Unit, Window};
 
 mod check;
 mod description;
 mod error;
+mod file;
 mod notation;
-mod presets;
+mod proof;
+mod value;
+mod weakness;
 
 pub(crate) use check::is_token;
-pub(crate) use description::{Description, Grammar, KeyEncoding, Place, Rule, SignatureForm};
+pub(crate) use description::{
+    Demand, Description, DigestText, Form, Grammar, Https, KeyEncoding, KeyForm, Place, Rule,
+    SignatureForm, When,
+};
 pub use error::SchemeError;
+pub use proof::Unproven;
+pub use weakness::Weakness;
 
 /// How one kind of sender signs: where the signature stands, what it covers, how it is made.
 ///
@@ -23,17 +35,24 @@ pub use error::SchemeError;
 /// and [`Signer`](crate::Signer). The crate's front page shows how to write one.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "Description", into = "Description")]
-pub struct Scheme(Description);
+pub struct Scheme(Arc<Description>);
 
 impl Scheme {
     /// A scheme that comes with this crate, by name.
     pub fn preset(name: &str) -> Option<Self> {
-        Self::presets().find(|scheme| scheme.name() == name)
+        let place = value::PRESETS.binary_search_by_key(&name, |(name, _)| name);
+        let (_, value) = value::PRESETS.get(place.ok()?)?;
+        Self::deserialize(value).ok()
     }
 
-    /// All schemes that come with this crate.
+    /// All schemes that come with this crate, in the order of their names.
     pub fn presets() -> impl Iterator<Item = Self> {
-        presets::all().filter_map(|preset| preset.and_then(Self::try_from).ok())
+        Self::preset_names().filter_map(Self::preset)
+    }
+
+    /// The names of the schemes that come with this crate, in order.
+    pub fn preset_names() -> impl Iterator<Item = &'static str> {
+        value::PRESETS.iter().map(|(name, _)| *name)
     }
 
     /// The scheme's name.
@@ -41,19 +60,50 @@ impl Scheme {
         &self.0.name
     }
 
+    /// What its users have to know.
+    pub fn note(&self) -> Option<&str> {
+        self.0.note.as_deref()
+    }
+
     /// How the timestamp is written, if there is one.
     pub fn timestamp_unit(&self) -> Option<Unit> {
-        self.0.timestamp.as_ref().map(|timestamp| timestamp.unit)
+        let mut timestamps = self
+            .0
+            .forms
+            .iter()
+            .filter_map(|form| form.timestamp.as_ref());
+        timestamps.next().map(|timestamp| timestamp.unit)
     }
 
     /// The same scheme with its timestamp in another unit.
     pub fn with_timestamp_unit(mut self, unit: Unit) -> Result<Self, SchemeError> {
-        let timestamp = self
-            .0
-            .timestamp
-            .as_mut()
-            .ok_or(SchemeError::UnitWithoutTime)?;
-        timestamp.unit = unit;
+        if !self.signs_time() {
+            return Err(SchemeError::UnitWithoutTime);
+        }
+        let forms = &mut Arc::make_mut(&mut self.0).forms;
+        for timestamp in forms.iter_mut().filter_map(|form| form.timestamp.as_mut()) {
+            timestamp.unit = unit;
+        }
+        Ok(self)
+    }
+
+    /// The texts that the scheme signs and a receiver's configuration has to give.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        let messages = self.0.forms.iter().flat_map(Form::messages);
+        let names: BTreeSet<_> = messages.flat_map(|message| message.parameters()).collect();
+        names.into_iter()
+    }
+
+    /// The same scheme with this value for the parameter of this name.
+    pub fn with_parameter(mut self, name: &str, value: &str) -> Result<Self, SchemeError> {
+        if !self.parameters().any(|known| known == name) {
+            return Err(SchemeError::UnknownParameter(name.to_owned()));
+        }
+        for form in &mut Arc::make_mut(&mut self.0).forms {
+            for message in form.sign.messages_mut().chain(&mut form.or) {
+                message.fill_parameter(name, value);
+            }
+        }
         Ok(self)
     }
 
@@ -63,44 +113,59 @@ impl Scheme {
             .then(|| self.0.window.map_or_else(Window::default, Window::from))
     }
 
-    /// Whether a timestamp is part of every signed message.
+    /// Whether a timestamp is part of the signed messages; of one way of signing at least, where the
+    /// scheme has several.
     pub fn signs_time(&self) -> bool {
-        self.0.timestamp.is_some()
+        self.0.forms.iter().any(|form| form.timestamp.is_some())
     }
 
-    /// Whether a message id is part of every signed message.
+    /// Whether a message id is part of the signed messages.
     pub fn signs_id(&self) -> bool {
-        self.0.id.is_some()
+        self.0.forms.iter().any(|form| form.id.is_some())
     }
 
     /// Whether requests with this method are signed at all; others are refused.
     pub fn signs(&self, method: &Method) -> bool {
-        self.message(method).is_some()
+        self.0
+            .forms
+            .iter()
+            .any(|form| form.message(method).is_some())
     }
 
-    /// Whether requests with this method are signed over the full URL and not over the body.
+    /// Whether requests with this method are signed over the full URL and may have no body.
     pub fn signs_url(&self, method: &Method) -> bool {
-        self.message(method)
-            .is_some_and(|message| message.covers_url() && !message.covers_body())
+        let mut messages = self.0.forms.iter().filter_map(|form| form.message(method));
+        !self.signs_body(method) && messages.any(|message| message.covers_url())
     }
 
-    /// Whether requests with this method are signed over the body.
+    /// Whether requests with this method may have a body: it is signed, or the scheme says why not.
     pub fn signs_body(&self, method: &Method) -> bool {
-        self.message(method)
-            .is_some_and(|message| message.covers_body())
+        self.0.forms.iter().any(|form| {
+            let lax = form.unsigned_body.is_some() || form.demands_body();
+            form.message(method)
+                .is_some_and(|message| message.covers_body() || lax)
+        })
     }
 
     /// Whether the message of any of these methods has the full URL in it.
     pub fn needs_public_url(&self, methods: &[Method]) -> bool {
+        let forms = &self.0.forms;
         let has_url = |method| {
-            self.message(method)
-                .is_some_and(|message| message.covers_url())
+            let mut messages = forms.iter().filter_map(|form| form.message(method));
+            messages.any(|message| message.covers_url())
         };
         methods.iter().any(has_url)
     }
 
-    pub(crate) fn message(&self, method: &Method) -> Option<&Template> {
-        self.0.sign.for_method(method)
+    pub(crate) fn place(&self, window: Window, time: SystemTime, now: SystemTime) -> WindowPlace {
+        match self.0.excludes_edges {
+            true => window.place_within(time, now),
+            false => window.place(time, now),
+        }
+    }
+
+    pub(crate) fn forms(&self) -> &[Form] {
+        &self.0.forms
     }
 
     pub(crate) fn description(&self) -> &Description {
@@ -113,12 +178,12 @@ impl TryFrom<Description> for Scheme {
 
     fn try_from(description: Description) -> Result<Self, SchemeError> {
         check::check(&description)?;
-        Ok(Self(description))
+        Ok(Self(Arc::new(description)))
     }
 }
 
 impl From<Scheme> for Description {
     fn from(scheme: Scheme) -> Self {
-        scheme.0
+        Arc::unwrap_or_clone(scheme.0)
     }
 }

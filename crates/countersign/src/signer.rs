@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use http::header::{Entry, InvalidHeaderValue};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
+use crate::element::{Source, Token};
 use crate::message::Words;
 use crate::plan::{Plan, is_id};
 use crate::{KeyError, KeyProblem, Keyring, PublicUrl, Reason, Scheme, SchemeError};
@@ -18,6 +19,7 @@ use crate::{KeyError, KeyProblem, Keyring, PublicUrl, Reason, Scheme, SchemeErro
 /// likes. Where the scheme has room for one signature only, the first live key's stands there.
 #[derive(Clone)]
 pub struct Signer {
+    scheme: Scheme,
     plan: Arc<Plan>,
     base: Arc<str>,
 }
@@ -25,12 +27,17 @@ pub struct Signer {
 impl Signer {
     /// Compiles a scheme with its keys; all of them must be able to sign.
     pub fn new(scheme: &Scheme, keys: &Keyring) -> Result<Self, SchemeError> {
-        let plan = Arc::new(Plan::new(scheme, keys)?);
-        if let Some(key) = plan.keys().find(|key| key.mac().is_none()) {
+        let plan = Plan::all(scheme, keys)?.into_iter().next();
+        let plan = plan.ok_or(SchemeError::Nothing("message"))?;
+        if let Some(key) = plan.keys().find(|key| !key.lock.can_sign()) {
             return Err(KeyError::of(&key.id, KeyProblem::Public).into());
         }
+        if plan.names().signature.is_none() || !plan.form().when.0.is_empty() {
+            return Err(SchemeError::OnlyVerifies);
+        }
         Ok(Self {
-            plan,
+            scheme: scheme.clone(),
+            plan: Arc::new(plan),
             base: "".into(),
         })
     }
@@ -46,7 +53,7 @@ impl Signer {
 
     /// The scheme that is signed with.
     pub fn scheme(&self) -> &Scheme {
-        self.plan.scheme()
+        &self.scheme
     }
 
     /// The headers that make a message verify: signature, timestamp and id, as the scheme has them.
@@ -68,6 +75,15 @@ impl Signer {
             (true, Some(id)) if is_id(id.as_bytes()) => Some(id),
             (true, Some(_)) => return Err(SignError::MalformedId),
         };
+        let source = Source {
+            method: message.method,
+            url: message.url,
+            headers: message.headers,
+            body: message.body,
+            token: Token::default(),
+            listed: &[],
+        };
+        let derived = template.derive(&source)?;
         let filled = template.fill(Words {
             timestamp: timestamp.as_deref().unwrap_or_default().as_bytes(),
             id: id.unwrap_or_default().as_bytes(),
@@ -75,11 +91,13 @@ impl Signer {
             url: message.url,
             headers: message.headers,
             body: message.body,
+            derived: &derived,
+            secret: b"",
         })?;
         let live = self.plan.keys().filter(|key| key.is_active(message.now));
         let signatures: Vec<_> = live
             .filter_map(|key| {
-                let tag = key.mac()?.tag(filled.pieces());
+                let tag = key.lock.tag(filled)?;
                 Some((key.label(), tag))
             })
             .collect();
@@ -92,7 +110,7 @@ impl Signer {
         for line in self.plan.layout().write(timestamp.as_deref(), &signatures) {
             let mut value = HeaderValue::try_from(line)?;
             value.set_sensitive(true);
-            headers.push((names.signature.clone(), value));
+            headers.extend(names.signature.clone().map(|name| (name, value)));
         }
         if let (Some(name), Some(text)) = (&names.timestamp, timestamp) {
             headers.push((name.clone(), HeaderValue::try_from(text)?));
@@ -159,7 +177,7 @@ impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys: Vec<_> = self.plan.keys().map(|key| key.id.as_str()).collect();
         f.debug_struct("Signer")
-            .field("scheme", &self.plan.scheme().name())
+            .field("scheme", &self.scheme.name())
             .field("keys", &keys)
             .field("base", &self.base)
             .finish_non_exhaustive()

@@ -21,12 +21,25 @@ impl Verified {
         }
     }
 
-    pub(crate) fn signed(key: KeyId, time: Option<SystemTime>, replay_key: ReplayKey) -> Self {
+    pub(crate) fn signed(
+        key: KeyId,
+        time: Option<SystemTime>,
+        replay_key: Option<ReplayKey>,
+    ) -> Self {
         Self {
             key: Some(key),
             time,
-            replay_key: Some(replay_key),
+            replay_key,
         }
+    }
+
+    /// The verdict on two items of one request, of which this is the later.
+    pub(crate) fn after(mut self, before: &Self) -> Self {
+        if let (Some(one), Some(other)) = (self.replay_key, before.replay_key) {
+            let both = mac::sha256([other.as_bytes().as_slice(), one.as_bytes()]);
+            self.replay_key = Some(ReplayKey(mac::first_half(&both)));
+        }
+        self
     }
 
     /// The key that matched; none where the flow asks for no authentication.

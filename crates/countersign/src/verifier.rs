@@ -3,15 +3,19 @@
 //! The signature is judged before the time is, so that "stale" in a log means genuine but old.
 
 use std::fmt;
+use std::iter;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderName, Method};
 
+use crate::element::{Source, Token};
 use crate::grammar::Found;
+use crate::json::Document;
 use crate::mac::{Tag, first_half, sha256};
 use crate::message::{Message, Template, Words};
 use crate::plan::{Elements, Lock, Plan};
+use crate::scheme::Form;
 use crate::window::Place;
 use crate::{
     Hint, KeyId, Keyring, PublicUrl, Reason, Rejection, ReplayKey, Scheme, SchemeError, Signed,
@@ -23,7 +27,9 @@ use crate::{
 /// Everything that does not depend on the request is computed when it is made; a clone shares it.
 #[derive(Clone)]
 pub struct Verifier {
-    plan: Arc<Plan>,
+    scheme: Scheme,
+    /// One for each way in which the scheme signs, in the order in which they are looked for.
+    plans: Arc<[Plan]>,
     window: Option<Window>,
     refuses_url_bodies: bool,
 }
@@ -31,9 +37,9 @@ pub struct Verifier {
 impl Verifier {
     /// Compiles a scheme with its keys; the window is the scheme's own.
     pub fn new(scheme: &Scheme, keys: &Keyring) -> Result<Self, SchemeError> {
-        let plan = Arc::new(Plan::new(scheme, keys)?);
         Ok(Self {
-            plan,
+            scheme: scheme.clone(),
+            plans: Plan::all(scheme, keys)?.into(),
             window: scheme.default_window(),
             refuses_url_bodies: false,
         })
@@ -43,7 +49,7 @@ impl Verifier {
     ///
     /// A scheme that signs no time cannot have a window.
     pub fn with_window(mut self, window: Option<Window>) -> Result<Self, SchemeError> {
-        if window.is_some() && !self.plan.scheme().signs_time() {
+        if window.is_some() && !self.scheme.signs_time() {
             return Err(SchemeError::WindowWithoutTime);
         }
         self.window = window;
@@ -56,8 +62,8 @@ impl Verifier {
     /// is the URL. A flow that takes both kinds of method needs this.
     #[must_use]
     pub fn refuse_url_bodies(mut self) -> Self {
-        let messages = &self.plan.scheme().description().sign;
-        self.refuses_url_bodies = messages.messages().any(|message| message.covers_url());
+        let has_url = |form: &Form| form.messages().any(Template::covers_url);
+        self.refuses_url_bodies = self.scheme.forms().iter().any(has_url);
         self
     }
 
@@ -68,55 +74,137 @@ impl Verifier {
 
     /// The scheme that is verified.
     pub fn scheme(&self) -> &Scheme {
-        self.plan.scheme()
+        &self.scheme
     }
 
     /// Whether a verdict depends on this header: it holds a signature, its time or its id, or is signed.
     pub fn reads(&self, name: &HeaderName) -> bool {
-        self.plan.reads(name)
+        self.plans.iter().any(|plan| plan.reads(name))
     }
 
     /// Looks at everything that can be judged before the body is read: presence and grammar.
     pub fn check_head(&self, method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
-        let message = self.plan.message(method)?;
-        let mut found = Found::default();
-        self.plan.read(headers, &mut found)?;
-        self.plan.layout().check(&found)?;
-        message.check_headers(headers)?;
-        Ok(())
+        let source = Source {
+            method,
+            url: PublicUrl::default(),
+            headers,
+            body: b"",
+            token: Token::default(),
+            listed: &[],
+        };
+        for plan in self.plans.iter() {
+            if !plan.is_chosen_by_the_head() {
+                return Ok(());
+            }
+            if plan.applies(&source)? {
+                plan.message(method)?.check_headers(headers)?;
+                return Ok(plan.check_head(headers)?);
+            }
+        }
+        Err(Reason::UnknownForm.into())
     }
 
     /// Judges a request.
     pub fn verify(&self, request: &Signed<'_>) -> Result<Verified, Rejection> {
-        let template = self.plan.message(request.method)?;
-        let mut found = Found::default();
-        let elements = self.plan.read(request.headers, &mut found)?;
-        self.check_body(template, request.url, request.body)?;
-        let message = template.fill(Words {
-            timestamp: elements.timestamp,
-            id: elements.id,
+        let source = Source {
             method: request.method,
             url: request.url,
             headers: request.headers,
             body: request.body,
-        })?;
-        let (key, replay_key) = self.match_key(&found, elements.id, message, request.now)?;
-        self.check_time(&elements, request.now)?;
+            token: Token::default(),
+            listed: &[],
+        };
+        let plan = self.choose(&source)?;
+        let Some(place) = &plan.form().each else {
+            return self.judge(plan, source, request.now);
+        };
+        let items = Document::read(request.body).and_then(|body| body.elements(place));
+        let items = items.map_err(|_| Reason::MalformedBody)?;
+        let mut verdict = None;
+        for item in items {
+            let source = Source {
+                body: item,
+                ..source
+            };
+            let genuine = self.judge(plan, source, request.now)?;
+            verdict = Some(match verdict {
+                None => genuine,
+                Some(before) => genuine.after(&before),
+            });
+        }
+        Ok(verdict.ok_or(Reason::MissingSignature)?)
+    }
+
+    /// The way in which a request is signed: the first that applies to it.
+    fn choose(&self, source: &Source<'_>) -> Result<&Plan, Reason> {
+        for plan in self.plans.iter() {
+            if plan.applies(source)? {
+                return Ok(plan);
+            }
+        }
+        Err(Reason::UnknownForm)
+    }
+
+    fn judge(
+        &self,
+        plan: &Plan,
+        source: Source<'_>,
+        now: SystemTime,
+    ) -> Result<Verified, Rejection> {
+        let template = plan.message(source.method)?;
+        let mut found = Found::default();
+        let text = plan.signature_text(&source)?;
+        plan.read_signatures(source.headers, text.as_deref(), &mut found)?;
+        let claims = plan.claims(&found)?;
+        let source = Source {
+            token: claims.token(&found),
+            listed: plan.listed(),
+            ..source
+        };
+        let texts = plan.texts(&source)?;
+        let elements = plan.read(source.headers, &texts, &found)?;
+        for demand in &plan.form().require {
+            demand.check(&source)?;
+        }
+        self.check_body(plan, template, source.url, source.body)?;
+        let mut outcome = Err(Reason::BadSignature);
+        for template in iter::once(template).chain(&plan.form().or) {
+            let derived = template.derive(&source)?;
+            let message = template.fill(Words {
+                timestamp: elements.timestamp,
+                id: elements.id,
+                method: source.method,
+                url: source.url,
+                headers: source.headers,
+                body: source.body,
+                derived: &derived,
+                secret: b"",
+            })?;
+            outcome = match_key(plan, &found, claims.key(), elements.id, message, now);
+            if outcome != Err(Reason::BadSignature) {
+                break;
+            }
+        }
+        let (key, replay_key) = outcome?;
+        self.check_time(plan, &elements, now)?;
         Ok(Verified::signed(key.clone(), elements.time, replay_key))
     }
 
     fn check_body(
         &self,
+        plan: &Plan,
         message: &Template,
         url: PublicUrl<'_>,
         body: &[u8],
     ) -> Result<(), Reason> {
         if !message.covers_body() {
-            return if body.is_empty() {
-                Ok(())
-            } else {
-                Err(Reason::UnsignedBody)
+            return match body.is_empty() || plan.lets_unsigned_bodies_in() {
+                true => Ok(()),
+                false => Err(Reason::UnsignedBody),
             };
+        }
+        if body.is_empty() && plan.form().needs_body {
+            return Err(Reason::EmptyBody);
         }
         match (self.refuses_url_bodies, url.base) {
             (true, "") => Err(Reason::UnknownUrl),
@@ -125,91 +213,100 @@ impl Verifier {
         }
     }
 
-    /// Tries every signature with every live key, all of them whatever matches.
-    fn match_key(
+    fn check_time(
         &self,
-        found: &Found<'_>,
-        id: &[u8],
-        message: Message<'_>,
+        plan: &Plan,
+        elements: &Elements<'_>,
         now: SystemTime,
-    ) -> Result<(&KeyId, ReplayKey), Reason> {
-        let mut matching = None;
-        let mut any_active = false;
-        let mut any_spelled = false;
-        let mut by_first_key = None;
-        for (index, key) in self.plan.keys().enumerate() {
-            let active = key.is_active(now);
-            any_active |= active;
-            // The first key names the message even when its time has not come or is over.
-            let names_message = index == 0 && id.is_empty();
-            let sent = found
-                .candidates()
-                .filter(|sent| active && key.answers_to(sent.label));
-            let sent = sent.filter_map(|sent| self.plan.layout().decode(sent));
-            match &key.lock {
-                Lock::Mac(mac) if active || names_message => {
-                    let tag = mac.tag(message.pieces());
-                    for sent in sent {
-                        any_spelled = true;
-                        if tag.matches(&sent).into() {
-                            matching = Some(key);
-                        }
-                    }
-                    if names_message {
-                        by_first_key =
-                            Some(ReplayKey::from_bytes(first_half(tag.bytes(Tag::ROOM))));
-                    }
-                }
-                #[cfg(feature = "ed25519")]
-                Lock::Public(public) if active => {
-                    for sent in sent {
-                        any_spelled = true;
-                        if public.verifies(&sent, message.pieces()) {
-                            matching = Some(key);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        match matching {
-            Some(key) => Ok((&key.id, replay_key(id, by_first_key, message))),
-            None if !any_active => Err(Reason::NoActiveKey),
-            None if !any_spelled => Err(Reason::MalformedSignature),
-            None => Err(Reason::BadSignature),
-        }
-    }
-
-    fn check_time(&self, elements: &Elements<'_>, now: SystemTime) -> Result<(), Rejection> {
+    ) -> Result<(), Rejection> {
         let (Some(window), Some(time)) = (self.window, elements.time) else {
             return Ok(());
         };
-        let reason = match window.place(time, now) {
+        let reason = match self.scheme.place(window, time, now) {
             Place::Inside => return Ok(()),
             Place::Before => Reason::StaleTimestamp,
             Place::After => Reason::FutureTimestamp,
         };
-        let hint = self.hint(elements.timestamp, window, now);
+        let hint = plan
+            .unit()
+            .and_then(|unit| hint(unit, elements.timestamp, window, now));
         Err(Rejection::with_hint(reason, hint))
     }
+}
 
-    /// Whether the time would be fine in another unit; it is refused all the same.
-    fn hint(&self, timestamp: &[u8], window: Window, now: SystemTime) -> Option<Hint> {
-        let (other, hint) = match self.plan.scheme().timestamp_unit()? {
-            Unit::Milliseconds => (Unit::Seconds, Hint::LooksLikeSeconds),
-            Unit::Seconds => (Unit::Milliseconds, Hint::LooksLikeMilliseconds),
-            Unit::Rfc3339 => return None,
-        };
-        let time = other.read(timestamp)?;
-        (window.place(time, now) == Place::Inside).then_some(hint)
+/// Whether the time would be fine in another unit; it is refused all the same.
+fn hint(unit: Unit, timestamp: &[u8], window: Window, now: SystemTime) -> Option<Hint> {
+    let (other, hint) = match unit {
+        Unit::Milliseconds => (Unit::Seconds, Hint::LooksLikeSeconds),
+        Unit::Seconds => (Unit::Milliseconds, Hint::LooksLikeMilliseconds),
+        Unit::Rfc3339 => return None,
+    };
+    let time = other.read(timestamp)?;
+    (window.place(time, now) == Place::Inside).then_some(hint)
+}
+
+/// Tries every signature with every live key, all of them whatever matches.
+fn match_key<'a>(
+    plan: &'a Plan,
+    found: &Found<'_>,
+    named: Option<&[u8]>,
+    id: &[u8],
+    message: Message<'_>,
+    now: SystemTime,
+) -> Result<(&'a KeyId, Option<ReplayKey>), Reason> {
+    let mut matching = None;
+    let mut any_active = false;
+    let mut any_spelled = false;
+    let mut by_first_key = None;
+    for (index, key) in plan.keys().enumerate() {
+        let active = key.is_active(now);
+        any_active |= active;
+        // The first key names the message even when its time has not come or is over.
+        let names_message = index == 0 && id.is_empty();
+        let sent = found
+            .candidates()
+            .filter(|sent| active && key.answers_to(sent.label));
+        match key.lock.tag_if(active || names_message, message) {
+            Some(tag) => {
+                for sent in sent.filter_map(|sent| plan.layout().decode(sent)) {
+                    any_spelled = true;
+                    if tag.matches(&sent).into() {
+                        matching = Some(key);
+                    }
+                }
+                if names_message {
+                    by_first_key = Some(ReplayKey::from_bytes(first_half(tag.bytes(Tag::ROOM))));
+                }
+            }
+            None if active && key.is_meant(named) => {
+                for sent in sent.filter_map(|sent| plan.layout().decode_any(sent)) {
+                    any_spelled = true;
+                    if key.lock.opens(&sent, message) {
+                        matching = Some(key);
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+    match matching {
+        // A secret that is sent along says nothing about the message.
+        Some(key) if matches!(key.lock, Lock::Token(_)) => Ok((&key.id, None)),
+        Some(key) => Ok((&key.id, Some(replay_key(id, by_first_key, message)))),
+        None if !any_active => Err(Reason::NoActiveKey),
+        None if !any_spelled => Err(Reason::MalformedSignature),
+        None => Err(Reason::BadSignature),
     }
 }
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys: Vec<_> = self.plan.keys().map(|key| key.id.as_str()).collect();
+        let plan = self.plans.first().into_iter();
+        let keys: Vec<_> = plan
+            .flat_map(|plan| plan.keys().map(|key| key.id.as_str()))
+            .collect();
         f.debug_struct("Verifier")
-            .field("scheme", &self.plan.scheme().name())
+            .field("scheme", &self.scheme.name())
             .field("keys", &keys)
             .field("window", &self.window)
             .finish_non_exhaustive()

@@ -40,6 +40,17 @@ impl Window {
     }
 }
 
+impl Window {
+    /// The same, where the edges themselves are outside.
+    pub(crate) fn place_within(&self, time: SystemTime, now: SystemTime) -> Place {
+        match now.duration_since(time) {
+            Ok(age) if age == self.past => Place::Before,
+            Err(ahead) if ahead.duration() == self.future => Place::After,
+            _ => self.place(time, now),
+        }
+    }
+}
+
 impl Default for Window {
     /// Five minutes on both sides.
     fn default() -> Self {

@@ -72,6 +72,17 @@ enum Expect {
 #[derive(Default, Deserialize)]
 struct Params {
     timestamp_unit: Option<UnitText>,
+    /// The id of the first key, for families that name keys by it.
+    public_key: Option<String>,
+    /// The key named `secondary`, for families that have two.
+    secondary_key: Option<String>,
+    /// Words after a family's name, for families that have several schemes.
+    algorithm: Option<String>,
+    batch: Option<bool>,
+    kind: Option<String>,
+    /// Everything else may be a parameter of the scheme.
+    #[serde(flatten)]
+    others: BTreeMap<String, serde_json::Value>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -178,8 +189,27 @@ impl Vector {
             "native" => "designer-cloud",
             name => name,
         };
-        let scheme = Scheme::preset(name).ok_or(Refusal::UnknownFamily)?;
-        match self.params.timestamp_unit {
+        let params = &self.params;
+        let batch = params.batch.filter(|batch| *batch).map(|_| "batch");
+        let words = [params.kind.as_deref(), params.algorithm.as_deref(), batch];
+        let mut words = words.into_iter().flatten();
+        let mut scheme = words
+            .find_map(|word| Scheme::preset(&format!("{name}-{word}")))
+            .or_else(|| Scheme::preset(name))
+            .ok_or(Refusal::UnknownFamily)?;
+        let missing: Vec<_> = scheme.parameters().map(str::to_owned).collect();
+        for parameter in missing {
+            if let Some(value) = params
+                .others
+                .get(&parameter)
+                .and_then(|value| value.as_str())
+            {
+                scheme = scheme
+                    .with_parameter(&parameter, value)
+                    .map_err(Refusal::unusable)?;
+            }
+        }
+        match params.timestamp_unit {
             None => Ok(scheme),
             Some(unit) => scheme
                 .with_timestamp_unit(unit.into())
@@ -194,8 +224,14 @@ impl Vector {
             &self.secrets
         };
         let mut keys = Vec::with_capacity(secrets.len());
-        for (index, secret) in secrets.iter().enumerate() {
-            let id = KeyId::parse(&format!("secret-{}", index + 1)).map_err(Refusal::unusable)?;
+        let secondary = self.params.secondary_key.iter();
+        for (index, secret) in secrets.iter().chain(secondary).enumerate() {
+            let id = match &self.params.public_key {
+                _ if index == secrets.len() => "secondary".to_owned(),
+                Some(id) if index == 0 => id.clone(),
+                _ => format!("secret-{}", index + 1),
+            };
+            let id = KeyId::parse(&id).map_err(Refusal::unusable)?;
             keys.push(Key::new(id, Secret::new(secret.as_bytes().to_vec())).allow_weak());
         }
         Keyring::new(keys).map_err(Refusal::unusable)

@@ -17,7 +17,7 @@ fn layout(grammar: Grammar, timestamp: TimestampAt, label: &str) -> Layout {
         timestamp,
         labels: vec![Label {
             name: label.into(),
-            length: 32,
+            length: Some(32),
         }],
     }
 }
@@ -28,7 +28,7 @@ fn pairs() -> Layout {
 
 /// The timestamp and the number of signatures in the header `x`.
 fn read(layout: &Layout, lines: &[&str]) -> Result<(Option<String>, usize), Reason> {
-    let name = http::HeaderName::from_static("x");
+    let name = HeaderName::from_static("x");
     let mut headers = HeaderMap::new();
     for line in lines {
         headers.append(&name, HeaderValue::from_bytes(line.as_bytes()).unwrap());

@@ -2,23 +2,37 @@
 
 use http::HeaderName;
 
-use super::description::{Description, Grammar, Place, Sign};
+use super::SchemeError;
+use super::description::{Description, Form, Grammar, Place, Sign};
 use super::notation::List;
-use super::{Part, SchemeError, Template};
+use crate::message::{Part, Template};
 
 pub(super) fn check(scheme: &Description) -> Result<(), SchemeError> {
     if !is_name(&scheme.name) {
         return Err(SchemeError::Name(scheme.name.clone()));
     }
-    check_methods(&scheme.sign)?;
-    check_grammar(&scheme.signature.grammar)?;
-    check_places(scheme)?;
-    check_signed(scheme)?;
-    check_rules(scheme)?;
-    if scheme.window.is_some() && scheme.timestamp.is_none() {
+    scheme.forms.iter().try_for_each(check_form)?;
+    if scheme.window.is_some() && scheme.forms.iter().all(|form| form.timestamp.is_none()) {
         return Err(SchemeError::WindowWithoutTime);
     }
     Ok(())
+}
+
+fn check_form(form: &Form) -> Result<(), SchemeError> {
+    check_methods(&form.sign)?;
+    check_grammar(&form.signature.grammar)?;
+    check_places(form)?;
+    check_signed(form)?;
+    check_rules(form)?;
+    form.messages().try_for_each(|message| {
+        if !message.covers_anything() && form.unsigned_body.is_none() {
+            return Err(SchemeError::SignsNothing(message.to_string()));
+        }
+        match message.is_ambiguous() && form.ambiguous.is_none() {
+            true => Err(SchemeError::Ambiguous(message.to_string())),
+            false => Ok(()),
+        }
+    })
 }
 
 fn check_methods(sign: &Sign) -> Result<(), SchemeError> {
@@ -45,7 +59,10 @@ fn check_methods(sign: &Sign) -> Result<(), SchemeError> {
 
 fn check_grammar(grammar: &Grammar) -> Result<(), SchemeError> {
     match grammar {
-        Grammar::Bare | Grammar::Labels => Ok(()),
+        Grammar::Bare | Grammar::Labels | Grammar::LabelsOr(_) | Grammar::Token(_) => Ok(()),
+        Grammar::Marked(marks) => [marks.between, marks.after]
+            .into_iter()
+            .try_for_each(check_separator),
         Grammar::OptionalPrefix(text) | Grammar::Prefix(text) => {
             // A blank may stand inside (`HMAC SIG`); at the ends it could be trimmed away in transit.
             let fits = !text.is_empty()
@@ -56,42 +73,40 @@ fn check_grammar(grammar: &Grammar) -> Result<(), SchemeError> {
             fits.then_some(())
                 .ok_or_else(|| SchemeError::Prefix(text.clone()))
         }
-        Grammar::Pairs(separator) | Grammar::Positions(separator) => {
-            matches!(separator, ',' | ';' | '&' | '|')
-                .then_some(())
-                .ok_or(SchemeError::Separator(*separator))
-        }
+        Grammar::Pairs(separator)
+        | Grammar::PairsOrBlanks(separator)
+        | Grammar::Positions(separator) => check_separator(*separator),
     }
 }
 
+fn check_separator(separator: char) -> Result<(), SchemeError> {
+    matches!(separator, ',' | ';' | '&' | '|')
+        .then_some(())
+        .ok_or(SchemeError::Separator(separator))
+}
+
 /// Every element stands where the grammar has a place for it, and no header has two meanings.
-fn check_places(scheme: &Description) -> Result<(), SchemeError> {
-    let signature = headers(&scheme.signature.from);
-    if scheme.signature.from.is_empty() {
-        return Err(SchemeError::Nothing("header of the signature"));
-    }
-    if let Some(place) = scheme.signature.from.iter().find(|place| !is_header(place)) {
-        return Err(SchemeError::Place(place.to_string()));
-    }
-    let mut seen = signature.clone();
-    let timestamp = scheme.timestamp.as_ref().map(|timestamp| &timestamp.from);
-    let id = scheme.id.as_ref().map(|id| &id.from);
+fn check_places(form: &Form) -> Result<(), SchemeError> {
+    let mut seen = check_signature(form)?;
+    let uneven = form.signature.from.as_slice().len();
+    let timestamp = form.timestamp.as_ref().map(|timestamp| &timestamp.from);
+    let id = form.id.as_ref().map(|id| &id.from);
     for (element, is_time) in timestamp
         .map(|from| (from, true))
         .into_iter()
         .chain(id.map(|from| (from, false)))
     {
-        match element.0.as_slice() {
-            [] => return Err(SchemeError::Nothing("place of an element")),
-            [Place::Pair(_)]
-                if is_time && matches!(scheme.signature.grammar, Grammar::Pairs(_)) => {}
-            [Place::First]
-                if is_time && matches!(scheme.signature.grammar, Grammar::Positions(_)) => {}
-            places => {
+        match (element.as_slice(), &form.signature.grammar) {
+            ([], _) => return Err(SchemeError::Nothing("place of an element")),
+            ([Place::Pair(_)], Grammar::Pairs(_) | Grammar::PairsOrBlanks(_)) if is_time => {}
+            ([Place::First], Grammar::Positions(_)) if is_time => {}
+            ([Place::Claim(_)], Grammar::Token(_)) => {}
+            ([Place::Form(_) | Place::Json(_) | Place::Query(_)], _) => {}
+            (places, _) => {
                 if let Some(place) = places.iter().find(|place| !is_header(place)) {
                     return Err(SchemeError::Place(place.to_string()));
                 }
-                if places.len() != signature.len() {
+                if places.len() != uneven.max(1) {
                     return Err(SchemeError::UnevenPlaces);
                 }
                 seen.extend(headers(element));
@@ -105,32 +120,85 @@ fn check_places(scheme: &Description) -> Result<(), SchemeError> {
     }
 }
 
-/// What is read is signed, and what is signed is read.
-fn check_signed(scheme: &Description) -> Result<(), SchemeError> {
-    let elements = [
-        ("timestamp", Part::Timestamp, scheme.timestamp.is_some()),
-        ("id", Part::Id, scheme.id.is_some()),
-    ];
-    for (name, part, read) in elements {
-        let signed = |message: &Template| message.has(&part);
-        if !read && scheme.sign.messages().any(signed) {
-            return Err(SchemeError::Unread(name));
+/// The headers that hold signatures.
+fn check_signature(form: &Form) -> Result<Vec<&HeaderName>, SchemeError> {
+    let signature = &form.signature;
+    let mut seen = headers(&signature.from);
+    match (signature.from.as_slice(), signature.slots.as_slice()) {
+        ([], []) => return Err(SchemeError::Nothing("header of the signature")),
+        ([], slots) => {
+            for slot in slots {
+                match &slot.from {
+                    Place::Header(name) => seen.push(name),
+                    other => return Err(SchemeError::Place(other.to_string())),
+                }
+            }
+            if signature.grammar != Grammar::Bare {
+                return Err(SchemeError::Place("slots".to_owned()));
+            }
         }
-        if read && !scheme.sign.messages().all(signed) {
-            return Err(SchemeError::Unsigned(name));
+        ([Place::Form(_) | Place::Json(_) | Place::Numbered(_) | Place::Query(_)], []) => {}
+        (places, []) => {
+            if let Some(place) = places.iter().find(|place| !is_header(place)) {
+                return Err(SchemeError::Place(place.to_string()));
+            }
+        }
+        (_, [slot, ..]) => return Err(SchemeError::Place(slot.from.to_string())),
+    }
+    Ok(seen)
+}
+
+/// What is read is signed, and what is signed is read.
+fn check_signed(form: &Form) -> Result<(), SchemeError> {
+    let timestamp = form.timestamp.as_ref().map(|timestamp| &timestamp.from);
+    let id = form.id.as_ref().map(|id| &id.from);
+    for (name, part, read) in [
+        ("timestamp", Part::Timestamp, timestamp),
+        ("id", Part::Id, id),
+    ] {
+        match read {
+            None if form.messages().any(|message| message.has(&part)) => {
+                return Err(SchemeError::Unread(name));
+            }
+            Some(places)
+                if !form
+                    .messages()
+                    .all(|message| is_signed(message, &part, places)) =>
+            {
+                return Err(SchemeError::Unsigned(name));
+            }
+            _ => {}
         }
     }
     Ok(())
 }
 
-fn check_rules(scheme: &Description) -> Result<(), SchemeError> {
-    let labelled = matches!(
-        scheme.signature.grammar,
-        Grammar::Labels | Grammar::Pairs(_)
-    );
+/// Whether a message has the element by itself or inside of something else that it has.
+fn is_signed(message: &Template, part: &Part, places: &List<Place>) -> bool {
+    message.has(part)
+        || places.iter().all(|place| match place {
+            Place::Claim(_) => message.has_claims(),
+            Place::Form(_) | Place::Json(_) => message.covers_body(),
+            Place::Header(_) => message.has_list(),
+            Place::Query(_) => message.covers_url(),
+            Place::First | Place::Numbered(_) | Place::Pair(_) => false,
+        })
+}
+
+fn check_rules(scheme: &Form) -> Result<(), SchemeError> {
+    let slots = &scheme.signature.slots;
+    let labelled = !slots.is_empty()
+        || matches!(
+            scheme.signature.grammar,
+            Grammar::Labels
+                | Grammar::LabelsOr(_)
+                | Grammar::Marked(_)
+                | Grammar::Pairs(_)
+                | Grammar::PairsOrBlanks(_)
+        );
     let mut seen = Vec::new();
     for rule in &scheme.rules {
-        if labelled && rule.label.is_empty() {
+        if labelled && rule.label.is_empty() && !rule.label_is_key {
             return Err(SchemeError::NoLabel);
         }
         for label in rule.label.iter() {
@@ -144,6 +212,14 @@ fn check_rules(scheme: &Description) -> Result<(), SchemeError> {
         }
         if !labelled && scheme.rules.iter().any(|other| other.digest != rule.digest) {
             return Err(SchemeError::MixedDigests);
+        }
+        if !slots.is_empty()
+            && !rule
+                .label
+                .iter()
+                .all(|name| slots.iter().any(|s| s.label == *name))
+        {
+            return Err(SchemeError::Nothing("slot of a label"));
         }
         if rule.key.prefix.as_ref().is_some_and(String::is_empty) {
             return Err(SchemeError::Prefix(String::new()));
@@ -181,7 +257,7 @@ fn headers(places: &List<Place>) -> Vec<&HeaderName> {
     fn header(place: &Place) -> Option<&HeaderName> {
         match place {
             Place::Header(name) => Some(name),
-            Place::First | Place::Pair(_) => None,
+            _ => None,
         }
     }
     places.iter().filter_map(header).collect()

@@ -1,29 +1,126 @@
-//! The words of the description language, as they stand in a file.
+//! The words of the description language.
 
 use http::{HeaderName, Method};
 use serde::{Deserialize, Serialize};
 
+use super::SchemeError;
+use super::file::File;
 use super::notation::List;
+use super::proof::Proof;
 use crate::encoding::Encoding;
+use crate::json::Pointer;
 use crate::mac::Digest;
 use crate::message::Template;
 use crate::{Unit, Window};
 
 /// A scheme as its author writes it, not yet checked as a whole.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "File", into = "File")]
 pub(crate) struct Description {
     pub(crate) name: String,
+    /// What its users have to know.
+    pub(crate) note: Option<String>,
     /// The default window, in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) window: Option<WindowForm>,
+    /// Whether a time at the very edge of the window is outside.
+    pub(crate) excludes_edges: bool,
+    /// The ways in which requests are signed; the first that applies to a request is its way.
+    pub(crate) forms: Vec<Form>,
+    /// Requests whose verdict is known.
+    pub(crate) vectors: Vec<Proof>,
+}
+
+/// One way in which requests are signed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Form {
+    /// Which requests are signed so: all conditions hold.
+    pub(crate) when: Conditions,
+    pub(crate) require: Vec<Demand>,
+    /// Where an array stands of which every element is signed by itself.
+    pub(crate) each: Option<Pointer>,
     pub(crate) sign: Sign,
+    /// Messages that count as well.
+    pub(crate) or: Vec<Template>,
+    /// Whether a request without a body is refused.
+    pub(crate) needs_body: bool,
+    /// Why bodies are let through that the signature does not cover.
+    pub(crate) unsigned_body: Option<String>,
+    /// Why parts of the message stand side by side with nothing between that tells them apart.
+    pub(crate) ambiguous: Option<String>,
     pub(crate) signature: SignatureForm,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) timestamp: Option<TimestampForm>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<IdForm>,
     pub(crate) rules: Vec<Rule>,
+}
+
+impl Form {
+    pub(crate) fn message(&self, method: &Method) -> Option<&Template> {
+        self.sign.for_method(method)
+    }
+
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &Template> {
+        self.sign.messages().chain(&self.or)
+    }
+
+    /// Whether a signed element says what the body is.
+    pub(crate) fn demands_body(&self) -> bool {
+        self.require.iter().any(|demand| demand.body.is_some())
+    }
+}
+
+/// Conditions, one of them written without brackets.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Conditions(pub(crate) Vec<When>);
+
+/// A condition on a request: everything that is said of it holds.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct When {
+    /// Any of these media types.
+    #[serde(skip_serializing_if = "List::is_empty")]
+    pub(crate) content_type: List<String>,
+    /// There is something here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<Place>,
+    /// It is one of these.
+    #[serde(skip_serializing_if = "List::is_empty")]
+    pub(crate) is: List<String>,
+    #[serde(skip_serializing_if = "List::is_empty")]
+    pub(crate) methods: List<MethodName>,
+}
+
+/// Something that a request has to have, beside a signature.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Demand {
+    pub(crate) from: Place,
+    /// It is one of these.
+    #[serde(default, skip_serializing_if = "List::is_empty")]
+    pub(crate) is: List<String>,
+    /// It is a URL on one of these hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) https: Option<Https>,
+    /// It is the body's hash, written like this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) body: Option<DigestText>,
+}
+
+/// URLs that may be named: `https`, a host whose labels fit, a path with this end.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Https {
+    pub(crate) hosts: Vec<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) path_ends: String,
+}
+
+/// A hash as text.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DigestText {
+    Sha256Base64,
+    Sha256Base64Url,
+    Sha256Hex,
 }
 
 /// The signed message: one for all methods, or one for some.
@@ -51,6 +148,15 @@ impl Sign {
         };
         one.into_iter().chain(many.iter().map(|form| &form.message))
     }
+
+    pub(crate) fn messages_mut(&mut self) -> impl Iterator<Item = &mut Template> {
+        let (one, many) = match self {
+            Self::Always(message) => (Some(message), Default::default()),
+            Self::ByMethod(forms) => (None, forms.as_mut_slice()),
+        };
+        one.into_iter()
+            .chain(many.iter_mut().map(|form| &mut form.message))
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -67,7 +173,11 @@ pub(crate) struct MethodName(pub(crate) Method);
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SignatureForm {
+    #[serde(default, skip_serializing_if = "List::is_empty")]
     pub(crate) from: List<Place>,
+    /// A header for each label.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) slots: Vec<Slot>,
     #[serde(default)]
     pub(crate) grammar: Grammar,
     pub(crate) encoding: Encoding,
@@ -76,16 +186,49 @@ pub(crate) struct SignatureForm {
     pub(crate) repeated: bool,
 }
 
+/// A header that holds signatures of one label.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Slot {
+    pub(crate) label: String,
+    pub(crate) from: Place,
+}
+
 /// Where an element stands. Of several headers, those at the same position of every list belong
 /// together, and the first position that has anything in the request is the one that is read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Place {
+    /// `claim:/NAME`: in the claims of the token that is the signature.
+    Claim(Pointer),
     /// `first`: before the signatures of a positional list.
     First,
+    /// `form:NAME`: a field of the body.
+    Form(String),
     /// `header:NAME`: a header of its own.
     Header(HeaderName),
+    /// `json:/NAME`: in the body.
+    Json(Pointer),
+    /// `numbered:NAME-`: every header of that name with a number from 1 to 100 after it.
+    Numbered(String),
     /// `pair:NAME`: a pair of the signature header.
     Pair(String),
+    /// `query:NAME`: a parameter of the URL.
+    Query(String),
+}
+
+impl Place {
+    /// Whether it is neither a header nor part of the signature header.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        matches!(
+            self,
+            Self::Claim(_) | Self::Form(_) | Self::Json(_) | Self::Query(_)
+        )
+    }
+
+    /// Whether it can be read before the body is.
+    pub(crate) fn is_of_the_head(&self) -> bool {
+        !matches!(self, Self::Form(_) | Self::Json(_) | Self::Query(_))
+    }
 }
 
 /// What the signature header looks like.
@@ -97,14 +240,30 @@ pub(crate) enum Grammar {
     Bare,
     /// `v1,SIG v1,SIG v2,SIG`.
     Labels,
+    /// The same, where a signature alone has this label.
+    LabelsOr(String),
+    /// `NAME|SIG&NAME|SIG`: what stands between items, and between a name and its signature.
+    Marked(Marks),
     /// The signature, after a text that may be missing.
     OptionalPrefix(String),
     /// `t=17,v1=SIG,v1=SIG`, with this between the pairs and blanks around them.
     Pairs(char),
+    /// The same, where blanks alone may stand between pairs.
+    PairsOrBlanks(char),
     /// `17,SIG,SIG`, with this between the items.
     Positions(char),
     /// The signature, after a text.
     Prefix(String),
+    /// A JSON Web Token made with this algorithm, with its claims or without.
+    Token(String),
+}
+
+/// The two signs of a marked list.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Marks {
+    pub(crate) between: char,
+    pub(crate) after: char,
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -122,11 +281,14 @@ pub(crate) struct IdForm {
 
 /// One kind of signature. A key belongs to the first rule whose form of key it has.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Rule {
     /// The names under which such signatures stand in the header.
     #[serde(default, skip_serializing_if = "List::is_empty")]
     pub(crate) label: List<String>,
+    /// Whether the label is the id of the key.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) label_is_key: bool,
     pub(crate) digest: Digest,
     #[serde(default, skip_serializing_if = "KeyForm::is_plain")]
     pub(crate) key: KeyForm,
@@ -138,6 +300,12 @@ pub(crate) struct Rule {
 pub(crate) struct KeyForm {
     #[serde(default)]
     pub(crate) encoding: KeyEncoding,
+    /// The id that such keys have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
+    /// How many bytes such keys have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) length: Option<usize>,
     /// What such keys begin with; it is no part of the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) prefix: Option<String>,
@@ -157,6 +325,10 @@ impl KeyForm {
 pub(crate) enum KeyEncoding {
     Base64,
     Hex,
+    /// A public key or a certificate in PEM, a JSON Web Key, or a set of those.
+    Public,
+    /// The SHA-1 of the text is the key.
+    Sha1,
     /// The text itself is the key.
     #[default]
     Text,
@@ -186,6 +358,11 @@ impl From<WindowForm> for Window {
     }
 }
 
-fn is_false(value: &bool) -> bool {
+pub(super) fn is_false(value: &bool) -> bool {
     !value
+}
+
+/// What is missing in a description.
+pub(super) fn missing(what: &'static str) -> SchemeError {
+    SchemeError::Nothing(what)
 }

@@ -9,6 +9,8 @@ use crate::KeyError;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SchemeError {
+    /// Parts of a message stand side by side with nothing between that tells them apart.
+    Ambiguous(String),
     /// A header carries two elements.
     DoubleHeader(String),
     /// A label stands for two digests, or for the timestamp as well.
@@ -23,6 +25,8 @@ pub enum SchemeError {
     Label(String),
     /// A message of too many parts.
     LongMessage,
+    /// A parameter of the scheme has no value.
+    MissingParameter(String),
     /// Not a method in upper case.
     MethodName(String),
     /// Signatures of several digests in a header that does not label them.
@@ -45,8 +49,14 @@ pub enum SchemeError {
     SignsNothing(String),
     /// The grammar has no labels and a rule has one.
     UnexpectedLabel(String),
+    /// Such signatures are verified here and not made.
+    OnlyVerifies,
+    /// Not a pointer into a JSON document.
+    Pointer(String),
     /// Lists of alternative headers differ in length.
     UnevenPlaces,
+    /// A parameter that the scheme does not have.
+    UnknownParameter(String),
     /// A unit was given to a scheme without a timestamp.
     UnitWithoutTime,
     /// Not a place that elements can stand in.
@@ -64,6 +74,11 @@ pub enum SchemeError {
 impl fmt::Display for SchemeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Ambiguous(text) => write!(
+                f,
+                "`{text}` has parts side by side with nothing between that tells them apart; if the \
+                 sender signs it so, say why in `ambiguous`"
+            ),
             Self::DoubleHeader(name) => write!(f, "header `{name}` carries two elements"),
             Self::DoubleLabel(label) => write!(f, "label `{label}` has two meanings"),
             Self::DoubleMethod(method) => write!(f, "method {method} has two messages"),
@@ -76,6 +91,12 @@ impl fmt::Display for SchemeError {
                 )
             }
             Self::LongMessage => f.write_str("a message has more parts than can be signed"),
+            Self::MissingParameter(name) => {
+                write!(
+                    f,
+                    "the scheme needs the parameter `{name}`; give it a value"
+                )
+            }
             Self::MethodName(name) => write!(f, "`{name}` is not a method in upper case"),
             Self::MixedDigests => {
                 f.write_str("signatures without labels are of several digests; name one digest")
@@ -88,6 +109,9 @@ impl fmt::Display for SchemeError {
             }
             Self::NoLabel => f.write_str("the grammar has labels and a rule has no `label`"),
             Self::Nothing(what) => write!(f, "there is no {what}; give at least one"),
+            Self::OnlyVerifies => {
+                f.write_str("signatures of this scheme can be verified here and not made")
+            }
             Self::OpenBrace(text) => {
                 write!(
                     f,
@@ -100,12 +124,14 @@ impl fmt::Display for SchemeError {
                     "nothing can stand at `{place}` with this grammar of the signature header"
                 )
             }
+            Self::Pointer(text) => write!(f, "`{text}` is not a JSON pointer like `/a/b`"),
             Self::Prefix(text) => write!(f, "`{text}` cannot stand before a signature"),
             Self::Separator(separator) => write!(f, "`{separator}` cannot separate items"),
             Self::SignsNothing(text) => {
                 write!(
                     f,
-                    "`{text}` covers neither {{body}} nor {{url}} nor {{target}}"
+                    "`{text}` covers neither {{body}} nor {{url}} nor {{target}}; if bodies are not \
+                     signed, say why in `unsigned-body`"
                 )
             }
             Self::UnexpectedLabel(label) => {
@@ -121,16 +147,17 @@ impl fmt::Display for SchemeError {
             Self::UnitWithoutTime => {
                 f.write_str("the scheme has no timestamp, so it cannot have a unit for one")
             }
+            Self::UnknownParameter(name) => write!(f, "the scheme has no parameter `{name}`"),
             Self::UnknownPlace(text) => {
                 write!(
                     f,
-                    "`{text}` is not a place; use header:NAME, pair:NAME or first"
+                    "`{text}` is not a place; use header:NAME, numbered:NAME-, pair:NAME, first, \
+                     json:/NAME, form:NAME, query:NAME or claim:/NAME"
                 )
             }
             Self::UnknownWord(word) => write!(
                 f,
-                "`{{{word}}}` is not a word of messages; they are timestamp, id, method, url, \
-                 target, body and header:NAME"
+                "`{{{word}}}` is not a word of messages; the README of countersign lists them"
             ),
             Self::Unsigned(what) => write!(
                 f,

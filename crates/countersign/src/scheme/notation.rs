@@ -10,7 +10,10 @@ use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::SchemeError;
-use super::description::{MethodForm, MethodName, Place, Sign, WindowForm, WindowSides};
+use super::description::{
+    Conditions, MethodForm, MethodName, Place, Sign, When, WindowForm, WindowSides,
+};
+use crate::json::Pointer;
 use crate::message::Template;
 
 /// Several values, or one written without brackets.
@@ -109,6 +112,39 @@ impl<'de> Deserialize<'de> for Sign {
     }
 }
 
+impl Serialize for Conditions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_slice() {
+            [one] => one.serialize(serializer),
+            many => many.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Conditions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+
+        impl<'de> Visitor<'de> for OneOrMany {
+            type Value = Conditions;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a condition or a list of them")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Conditions, A::Error> {
+                When::deserialize(MapAccessDeserializer::new(map)).map(|one| Conditions(vec![one]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Conditions, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Conditions)
+            }
+        }
+
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
 impl Serialize for WindowForm {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -154,6 +190,14 @@ impl FromStr for Place {
     fn from_str(text: &str) -> Result<Self, SchemeError> {
         match text.split_once(':') {
             None if text == "first" => Ok(Self::First),
+            Some(("claim", pointer)) => pointer.parse().map(Self::Claim),
+            Some(("form", name)) => Ok(Self::Form(name.to_owned())),
+            Some(("json", pointer)) => pointer.parse().map(Self::Json),
+            Some(("numbered", name)) => match HeaderName::from_bytes(name.as_bytes()) {
+                Ok(name) => Ok(Self::Numbered(name.as_str().to_owned())),
+                Err(_) => Err(SchemeError::HeaderName(name.to_owned())),
+            },
+            Some(("query", name)) => Ok(Self::Query(name.to_owned())),
             Some(("header", name)) => HeaderName::from_bytes(name.as_bytes())
                 .map(Self::Header)
                 .map_err(|_| SchemeError::HeaderName(name.to_owned())),
@@ -166,7 +210,12 @@ impl FromStr for Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Claim(pointer) => write!(f, "claim:{pointer}"),
             Self::First => f.write_str("first"),
+            Self::Form(name) => write!(f, "form:{name}"),
+            Self::Json(pointer) => write!(f, "json:{pointer}"),
+            Self::Numbered(name) => write!(f, "numbered:{name}"),
+            Self::Query(name) => write!(f, "query:{name}"),
             Self::Header(name) => write!(f, "header:{name}"),
             Self::Pair(name) => write!(f, "pair:{name}"),
         }
@@ -207,4 +256,4 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(MethodName, Place, Template);
+as_text!(MethodName, Place, Pointer, Template);

@@ -10,6 +10,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 pub(crate) const SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub(crate) const OTHER: &str = "C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+/// Presets of every kind of header, whose keys may be any text.
+pub(crate) const PRESETS: [&str; 10] = [
+    "designer-cloud",
+    "github",
+    "paddle",
+    "recurly",
+    "slack",
+    "standard-webhooks",
+    "stripe",
+    "svix",
+    "webflow",
+    "workflow",
+];
 pub(crate) const BASE: &str = "https://hooks.example.com";
 
 /// A request, owned so that a test can change any part of it.

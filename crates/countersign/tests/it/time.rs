@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use countersign::{Hint, Reason, Scheme, SchemeError, Unit, Verifier, Window};
+use countersign::{Hint, Reason, SchemeError, Unit, Verifier, Window};
 
-use crate::support::{SECRET, Sent, at_millis, preset, ring, verifier};
+use crate::support::{PRESETS, SECRET, Sent, at_millis, preset, ring, verifier};
 
 const TIMED: [&str; 5] = [
     "designer-cloud",
@@ -208,7 +208,7 @@ fn a_scheme_that_signs_no_time_cannot_claim_a_window() {
 
 #[test]
 fn the_time_of_the_verdict_is_the_signed_one() {
-    for scheme in Scheme::presets() {
+    for scheme in PRESETS.map(preset) {
         let sent = Sent::post(scheme.name());
         let verified = sent.check(&verifier(scheme.name())).unwrap();
         assert_eq!(

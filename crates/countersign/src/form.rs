@@ -1,0 +1,101 @@
+//! A strict reader of `application/x-www-form-urlencoded`: bodies and query strings.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A field that cannot be read, or a name that is there twice.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Malformed;
+
+/// The value of a field that may be there once.
+pub(crate) fn field<'a>(text: &'a [u8], name: &str) -> Result<Option<Cow<'a, [u8]>>, Malformed> {
+    let mut found = None;
+    for pair in pairs(text) {
+        let (key, value) = pair?;
+        if *key == *name.as_bytes() && found.replace(value).is_some() {
+            return Err(Malformed);
+        }
+    }
+    Ok(found)
+}
+
+/// Every name in order, each with its different values in order, nothing between.
+pub(crate) fn sorted(text: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let mut fields = BTreeMap::<_, BTreeSet<_>>::new();
+    for pair in pairs(text) {
+        let (name, value) = pair?;
+        fields.entry(name).or_default().insert(value);
+    }
+    let mut out = Vec::with_capacity(text.len());
+    for (name, values) in &fields {
+        for value in values {
+            out.extend_from_slice(name);
+            out.extend_from_slice(value);
+        }
+    }
+    Ok(out)
+}
+
+type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
+fn pairs(text: &[u8]) -> impl Iterator<Item = Result<Pair<'_>, Malformed>> {
+    let pairs = text.split(|byte| *byte == b'&');
+    pairs.filter(|pair| !pair.is_empty()).map(|pair| {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        let name = decode(halves.next().unwrap_or_default())?;
+        let value = decode(halves.next().unwrap_or_default())?;
+        Ok((name, value))
+    })
+}
+
+/// Undoes `+` and `%20`; a percent sign without two hex digits after it is refused.
+fn decode(text: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
+    if !text.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            b'+' => out.push(b' '),
+            b'%' => {
+                let (digits, after) = rest.split_at_checked(2).ok_or(Malformed)?;
+                let mut decoded = [0];
+                hex::decode_to_slice(digits, &mut decoded).map_err(|_| Malformed)?;
+                out.extend(decoded);
+                rest = after;
+            }
+            other => out.push(*other),
+        }
+    }
+    Ok(Cow::Owned(out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_decoded_and_there_once() {
+        let text = b"a=1+2%2B3&b=%e2%82%ac&&c&d=x=y";
+        let found = |name| field(text, name).map(|value| value.map(Cow::into_owned));
+
+        assert_eq!(found("a"), Ok(Some(b"1 2+3".to_vec())));
+        assert_eq!(found("b"), Ok(Some("€".as_bytes().to_vec())));
+        assert_eq!(found("c"), Ok(Some(Vec::new())));
+        assert_eq!(found("d"), Ok(Some(b"x=y".to_vec())));
+        assert_eq!(found("e"), Ok(None));
+        assert_eq!(field(b"a=1&%61=2", "a"), Err(Malformed));
+        assert_eq!(field(b"b=1&b=2&a=3", "a"), Ok(Some(b"3".as_slice().into())));
+        for broken in ["a=%", "a=%2", "a=%zz", "%=1&a=1", "a=%+1"] {
+            assert_eq!(field(broken.as_bytes(), "a"), Err(Malformed), "{broken}");
+        }
+    }
+
+    #[test]
+    fn sorting_goes_by_name_then_value_and_says_each_value_once() {
+        assert_eq!(sorted(b"b=2&a=9&b=1&b=2&A=x+y").unwrap(), b"Ax ya9b1b2");
+        assert_eq!(sorted(b"").unwrap(), b"");
+    }
+}

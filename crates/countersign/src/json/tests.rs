@@ -1,0 +1,124 @@
+use super::*;
+
+fn found(text: &str, pointer: &str) -> Result<Option<String>, Malformed> {
+    let value = Document::read(text.as_bytes())?.find(&pointer.parse().unwrap())?;
+    Ok(value.map(|value| {
+        let text = value.text().unwrap_or(Cow::Borrowed(b"nested"));
+        String::from_utf8(text.into_owned()).unwrap()
+    }))
+}
+
+#[test]
+fn a_pointer_leads_to_a_value() {
+    let text = r#" { "a" : {"b\u002f": "x\n\ud83d\ude00"}, "n": [10, -1.5e3, true, null, {}] } "#;
+    for (pointer, value) in [
+        ("/a/b~1", Some("x\n😀")),
+        ("/n/0", Some("10")),
+        ("/n/1", Some("-1.5e3")),
+        ("/n/2", Some("true")),
+        ("/n/3", Some("")),
+        ("/n/4", Some("nested")),
+        ("/n/5", None),
+        ("/n/00", None),
+        ("/a/c", None),
+        ("/a/b~1/c", None),
+        ("", Some("nested")),
+    ] {
+        assert_eq!(
+            found(text, pointer),
+            Ok(value.map(str::to_owned)),
+            "{pointer}"
+        );
+    }
+}
+
+#[test]
+fn a_name_on_the_way_is_there_once_however_it_is_spelled() {
+    assert_eq!(found(r#"{"a":1,"a":1}"#, "/a"), Err(Malformed));
+    assert_eq!(found(r#"{"a":1,"\u0061":2}"#, "/a"), Err(Malformed));
+    assert_eq!(found(r#"{"a":{"b":1},"a":{}}"#, "/a/b"), Err(Malformed));
+    assert_eq!(found(r#"{"a":1,"b":1,"b":2}"#, "/a"), Ok(Some("1".into())));
+}
+
+#[test]
+fn only_json_is_read() {
+    for text in [
+        "",
+        " ",
+        "{",
+        "}",
+        "{}}",
+        "{} {}",
+        "[1,]",
+        "[,1]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{a:1}",
+        "{'a':1}",
+        "[01]",
+        "[-]",
+        "[+1]",
+        "[1.]",
+        "[.5]",
+        "[1e]",
+        "[0x1]",
+        "[NaN]",
+        "nul",
+        "truee",
+        "\"\\x\"",
+        "\"\\u12g4\"",
+        "\"\\u+123\"",
+        "\"\\ud800\"",
+        "\"\\ud800\\u0041\"",
+        "\"\\udc00\"",
+        "\"a\nb\"",
+        "\"",
+        "\"\\",
+        "\u{feff}{}",
+        "[1 2]",
+        "/**/1",
+    ] {
+        assert!(Document::read(text.as_bytes()).is_err(), "{text}");
+    }
+    assert!(Document::read(b"\"\xff\"").is_err());
+    for text in [
+        "{}",
+        "[]",
+        "0",
+        "-0",
+        "\"\"",
+        " [ ] ",
+        "{\"\":[{},\"a\",1E+9]}",
+        "null",
+    ] {
+        assert!(Document::read(text.as_bytes()).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_tower_of_brackets_ends_and_does_not_overflow() {
+    let tower = |floors: usize| format!("{}{}", "[".repeat(floors), "]".repeat(floors));
+
+    assert!(Document::read(tower(64).as_bytes()).is_ok());
+    assert!(Document::read(tower(65).as_bytes()).is_err());
+    assert!(Document::read("[".repeat(1_000_000).as_bytes()).is_err());
+}
+
+#[test]
+fn elements_are_slices_of_the_text() {
+    let document = Document::read(br#"{"items":[ {"a": 1} ,2]}"#).unwrap();
+    let elements = document.elements(&Pointer::of("items")).unwrap();
+
+    assert_eq!(elements, [br#"{"a": 1}"#.as_slice(), b"2"]);
+    assert!(document.elements(&Pointer::of("none")).is_err());
+}
+
+#[test]
+fn a_pointer_prints_as_it_is_written() {
+    for text in ["", "/a", "/a~1b/~0/0", "/"] {
+        assert_eq!(text.parse::<Pointer>().unwrap().to_string(), text);
+    }
+    for text in ["a", "/~2", "/~"] {
+        assert!(text.parse::<Pointer>().is_err(), "{text}");
+    }
+}

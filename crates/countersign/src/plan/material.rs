@@ -1,0 +1,130 @@
+//! The bytes that the text of a key stands for.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+use crate::KeyProblem;
+use crate::encoding::{decode_base64_key, decode_hex_key};
+use crate::json::{Document, Pointer};
+use crate::mac;
+use crate::scheme::{KeyEncoding, KeyForm};
+
+/// What a signature is made with or verified with.
+pub(super) struct Material {
+    /// The name under which tokens refer to it.
+    pub(super) name: Option<String>,
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+}
+
+/// Decodes a key; a set of JSON Web Keys is several.
+pub(super) fn read(form: &KeyForm, text: &[u8]) -> Result<Vec<Material>, KeyProblem> {
+    if text.is_empty() {
+        return Err(KeyProblem::Empty);
+    }
+    let bytes = match form.encoding {
+        KeyEncoding::Base64 => decode_base64_key(text).ok_or("base64"),
+        KeyEncoding::Hex => decode_hex_key(text).ok_or("hex digits"),
+        KeyEncoding::Public if text.trim_ascii_start().starts_with(b"{") => return jwk(text),
+        KeyEncoding::Public => return pem(text).map(one),
+        KeyEncoding::Sha1 => Ok(mac::sha1(text).to_vec()),
+        KeyEncoding::Text => Ok(text.to_vec()),
+    };
+    let bytes = bytes.map_err(KeyProblem::Encoding)?;
+    match form.length {
+        Some(length) if bytes.len() != length => Err(KeyProblem::Length {
+            wanted: length,
+            found: bytes.len(),
+        }),
+        _ => Ok(one(bytes)),
+    }
+}
+
+fn one(bytes: Vec<u8>) -> Vec<Material> {
+    vec![Material {
+        name: None,
+        bytes: Zeroizing::new(bytes),
+    }]
+}
+
+/// The SubjectPublicKeyInfo of a public key or a certificate in PEM.
+fn pem(text: &[u8]) -> Result<Vec<u8>, KeyProblem> {
+    const FORM: KeyProblem = KeyProblem::Encoding("a public key or a certificate in PEM");
+    let text = str::from_utf8(text).map_err(|_| FORM)?.trim();
+    let body = |kind: &str| {
+        let begun = text.strip_prefix(&format!("-----BEGIN {kind}-----"))?;
+        let body = begun.strip_suffix(&format!("-----END {kind}-----"))?;
+        let digits: String = body.split_ascii_whitespace().collect();
+        STANDARD.decode(digits).ok()
+    };
+    match (body("PUBLIC KEY"), body("CERTIFICATE")) {
+        (Some(key), _) => Ok(key),
+        (None, Some(certificate)) => mac::certificate::public_key(certificate),
+        (None, None) => Err(FORM),
+    }
+}
+
+/// The SubjectPublicKeyInfo of each key of a JSON Web Key or a set of them.
+fn jwk(text: &[u8]) -> Result<Vec<Material>, KeyProblem> {
+    const FORM: KeyProblem = KeyProblem::Encoding("a JSON Web Key or a set of them");
+    let document = Document::read(text).map_err(|_| FORM)?;
+    let keys = match document.find(&Pointer::of("keys")) {
+        Ok(None) => vec![text],
+        _ => document.elements(&Pointer::of("keys")).map_err(|_| FORM)?,
+    };
+    let known = keys.into_iter().filter_map(|key| {
+        let key = Document::read(key).ok()?;
+        let member = |name: &str| key.find(&Pointer::of(name)).ok()??.text();
+        let number = |name: &str| URL_SAFE_NO_PAD.decode(member(name)?).ok();
+        let bytes = match (member("kty")?.as_ref(), member("crv").as_deref()) {
+            (b"EC", Some(b"P-256")) => {
+                let (x, y) = (number("x")?, number("y")?);
+                let fits = x.len() == 32 && y.len() == 32;
+                fits.then(|| [mac::P256_INFO, &[4], &x, &y].concat())?
+            }
+            (b"RSA", _) => {
+                let numbers = [integer(&number("n")?), integer(&number("e")?)].concat();
+                tagged(0x30, &numbers)
+            }
+            _ => return None,
+        };
+        let name = member("kid").and_then(|name| String::from_utf8(name.into_owned()).ok());
+        Some(Material {
+            name,
+            bytes: Zeroizing::new(bytes),
+        })
+    });
+    let known: Vec<_> = known.collect();
+    match known.is_empty() {
+        true => Err(FORM),
+        false => Ok(known),
+    }
+}
+
+/// A positive number in DER.
+fn integer(bytes: &[u8]) -> Vec<u8> {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    let bytes = bytes.get(zeros..).unwrap_or_default();
+    let sign: &[u8] = match bytes.first() {
+        Some(0..=0x7F) => &[],
+        _ => &[0],
+    };
+    tagged(2, &[sign, bytes].concat())
+}
+
+/// A tag, a length and a content in DER.
+fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len().to_be_bytes();
+    let zeros = length.iter().take_while(|byte| **byte == 0).count();
+    let length = length.get(zeros..).unwrap_or_default();
+    let mut out = vec![tag];
+    match (length, content.len()) {
+        (_, short @ 0..=0x7F) => out.extend(u8::try_from(short)),
+        (length, _) => {
+            out.extend(u8::try_from(length.len()).map(|bytes| bytes | 0x80));
+            out.extend_from_slice(length);
+        }
+    }
+    out.extend_from_slice(content);
+    out
+}

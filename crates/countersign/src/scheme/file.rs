@@ -1,0 +1,169 @@
+//! A scheme as it stands in a file: what all its variants share, then what each has of its own.
+
+use serde::{Deserialize, Serialize};
+
+use super::SchemeError;
+use super::description::{
+    Conditions, Demand, Description, Form, IdForm, Rule, Sign, SignatureForm, TimestampForm,
+    WindowForm, is_false, missing,
+};
+use super::notation::List;
+use super::proof::Proof;
+use crate::json::Pointer;
+use crate::message::Template;
+
+/// Two structs with the same keys: serde cannot refuse unknown keys of a struct inside another.
+macro_rules! file {
+    ($($(#[$attribute:meta])* $key:ident: $type:ty,)*) => {
+        #[derive(Clone, Debug, Default, Deserialize, Serialize)]
+        #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+        pub(super) struct File {
+            name: String,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            note: Option<String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            window: Option<WindowForm>,
+            #[serde(skip_serializing_if = "is_false")]
+            excludes_edges: bool,
+            $($(#[$attribute])* $key: $type,)*
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            variants: Vec<Variant>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            vectors: Vec<Proof>,
+        }
+
+        #[derive(Clone, Debug, Default, Deserialize, Serialize)]
+        #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+        struct Variant {
+            $($(#[$attribute])* $key: $type,)*
+        }
+
+        impl File {
+            /// What all variants share.
+            fn shared(&self) -> Variant {
+                Variant { $($key: self.$key.clone(),)* }
+            }
+
+            fn with_shared(self, shared: Variant) -> Self {
+                Self { $($key: shared.$key,)* ..self }
+            }
+        }
+    };
+}
+
+file! {
+    #[serde(skip_serializing_if = "Option::is_none")] when: Option<Conditions>,
+    #[serde(skip_serializing_if = "Vec::is_empty")] require: Vec<Demand>,
+    #[serde(skip_serializing_if = "Option::is_none")] each: Option<Pointer>,
+    #[serde(skip_serializing_if = "Option::is_none")] sign: Option<Sign>,
+    #[serde(skip_serializing_if = "List::is_empty")] or: List<Template>,
+    #[serde(skip_serializing_if = "is_false")] needs_body: bool,
+    #[serde(skip_serializing_if = "Option::is_none")] unsigned_body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")] ambiguous: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")] signature: Option<SignatureForm>,
+    #[serde(skip_serializing_if = "Option::is_none")] timestamp: Option<TimestampForm>,
+    #[serde(skip_serializing_if = "Option::is_none")] id: Option<IdForm>,
+    #[serde(skip_serializing_if = "Vec::is_empty")] rules: Vec<Rule>,
+}
+
+impl Variant {
+    /// Fills in what this variant does not say itself.
+    fn over(self, shared: &Self) -> Result<Form, SchemeError> {
+        let either = |own: Option<String>, shared: &Option<String>| own.or_else(|| shared.clone());
+        let mut require = shared.require.clone();
+        require.extend(self.require);
+        Ok(Form {
+            when: self
+                .when
+                .or_else(|| shared.when.clone())
+                .unwrap_or_default(),
+            require,
+            each: self.each.or_else(|| shared.each.clone()),
+            sign: self
+                .sign
+                .or_else(|| shared.sign.clone())
+                .ok_or(missing("message"))?,
+            or: match self.or.is_empty() {
+                true => shared.or.0.clone(),
+                false => self.or.0,
+            },
+            needs_body: self.needs_body || shared.needs_body,
+            unsigned_body: either(self.unsigned_body, &shared.unsigned_body),
+            ambiguous: either(self.ambiguous, &shared.ambiguous),
+            signature: self
+                .signature
+                .or_else(|| shared.signature.clone())
+                .ok_or(missing("signature"))?,
+            timestamp: self.timestamp.or_else(|| shared.timestamp.clone()),
+            id: self.id.or_else(|| shared.id.clone()),
+            rules: match self.rules.is_empty() {
+                true => shared.rules.clone(),
+                false => self.rules,
+            },
+        })
+    }
+}
+
+impl From<Form> for Variant {
+    fn from(form: Form) -> Self {
+        Self {
+            when: (!form.when.0.is_empty()).then_some(form.when),
+            require: form.require,
+            each: form.each,
+            sign: Some(form.sign),
+            or: List(form.or),
+            needs_body: form.needs_body,
+            unsigned_body: form.unsigned_body,
+            ambiguous: form.ambiguous,
+            signature: Some(form.signature),
+            timestamp: form.timestamp,
+            id: form.id,
+            rules: form.rules,
+        }
+    }
+}
+
+impl TryFrom<File> for Description {
+    type Error = SchemeError;
+
+    fn try_from(file: File) -> Result<Self, SchemeError> {
+        let shared = file.shared();
+        let forms = match file.variants.is_empty() {
+            true => vec![Variant::default().over(&shared)?],
+            false => file
+                .variants
+                .into_iter()
+                .map(|variant| variant.over(&shared))
+                .collect::<Result<_, _>>()?,
+        };
+        Ok(Self {
+            name: file.name,
+            note: file.note,
+            window: file.window,
+            excludes_edges: file.excludes_edges,
+            forms,
+            vectors: file.vectors,
+        })
+    }
+}
+
+impl From<Description> for File {
+    fn from(description: Description) -> Self {
+        let file = Self {
+            name: description.name,
+            note: description.note,
+            window: description.window,
+            excludes_edges: description.excludes_edges,
+            vectors: description.vectors,
+            ..Self::default()
+        };
+        let mut variants: Vec<_> = description.forms.into_iter().map(Variant::from).collect();
+        match (variants.len(), variants.pop()) {
+            (1, Some(only)) => file.with_shared(only),
+            (_, last) => {
+                variants.extend(last);
+                Self { variants, ..file }
+            }
+        }
+    }
+}
