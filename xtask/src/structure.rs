@@ -92,7 +92,16 @@ const OWNERS: &[Owner] = &[
     Owner {
         under: "crates/countersign/src",
         owners: &["mac.rs", "mac"],
-        words: &["hmac::", "sha1::", "sha2::", "subtle::", "ed25519_dalek::"],
+        words: &[
+            "aws_lc_rs::",
+            "ed25519_dalek::",
+            "hmac::",
+            "p256::",
+            "sha1::",
+            "sha2::",
+            "subtle::",
+            "webpki::",
+        ],
     },
     Owner {
         under: "crates/countersign-queue/src",

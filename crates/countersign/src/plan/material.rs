@@ -25,6 +25,7 @@ pub(super) fn read(form: &KeyForm, text: &[u8]) -> Result<Vec<Material>, KeyProb
     let bytes = match form.encoding {
         KeyEncoding::Base64 => decode_base64_key(text).ok_or("base64"),
         KeyEncoding::Hex => decode_hex_key(text).ok_or("hex digits"),
+        KeyEncoding::Html => Ok(html(text)),
         KeyEncoding::Public if text.trim_ascii_start().starts_with(b"{") => return jwk(text),
         KeyEncoding::Public => return pem(text).map(one),
         KeyEncoding::Sha1 => Ok(mac::sha1(text).to_vec()),
@@ -45,6 +46,36 @@ fn one(bytes: Vec<u8>) -> Vec<Material> {
         name: None,
         bytes: Zeroizing::new(bytes),
     }]
+}
+
+/// The text with each HTML entity of markup replaced once.
+fn html(text: &[u8]) -> Vec<u8> {
+    const ENTITIES: [(&[u8], u8); 14] = [
+        (b"&amp;", b'&'),
+        (b"&#038;", b'&'),
+        (b"&#x26;", b'&'),
+        (b"&lt;", b'<'),
+        (b"&#060;", b'<'),
+        (b"&#x3C;", b'<'),
+        (b"&gt;", b'>'),
+        (b"&#062;", b'>'),
+        (b"&#x3E;", b'>'),
+        (b"&quot;", b'"'),
+        (b"&#034;", b'"'),
+        (b"&#x22;", b'"'),
+        (b"&#039;", b'\''),
+        (b"&#x27;", b'\''),
+    ];
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((byte, after)) = rest.split_first() {
+        let mut entities = ENTITIES.into_iter();
+        let entity = entities.find_map(|(entity, byte)| Some((byte, rest.strip_prefix(entity)?)));
+        let (byte, after) = entity.unwrap_or((*byte, after));
+        out.push(byte);
+        rest = after;
+    }
+    out
 }
 
 /// The SubjectPublicKeyInfo of a public key or a certificate in PEM.

@@ -97,6 +97,9 @@ pub(crate) struct Demand {
     /// It is one of these.
     #[serde(default, skip_serializing_if = "List::is_empty")]
     pub(crate) is: List<String>,
+    /// It is digits of base64 and line feeds.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) base64: bool,
     /// It is a URL on one of these hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) https: Option<Https>,
@@ -325,6 +328,8 @@ impl KeyForm {
 pub(crate) enum KeyEncoding {
     Base64,
     Hex,
+    /// The text with its HTML entities decoded is the key.
+    Html,
     /// A public key or a certificate in PEM, a JSON Web Key, or a set of those.
     Public,
     /// The SHA-1 of the text is the key.

@@ -163,6 +163,7 @@ impl Proof {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 fn broken(why: impl ToString) -> Refusal {
     Refusal::Broken(why.to_string())
 }

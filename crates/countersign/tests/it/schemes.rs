@@ -13,13 +13,15 @@ rules = [{ label = "v1", digest = "hmac-sha256" }]
 "#;
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test reads the files")]
 fn every_preset_is_a_file_in_the_language_of_users() {
     let names: Vec<_> = Scheme::preset_names().collect();
     assert!(names.len() >= 88 && names.is_sorted(), "{names:?}");
     for name in names {
         let path = format!("{}/schemes/{name}.toml", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).unwrap();
-        let scheme: Scheme = toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let scheme: Scheme =
+            toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(scheme.name(), name);
         assert_eq!(Scheme::preset(name), Some(scheme));
     }
