@@ -4,7 +4,9 @@
 #[path = "shared/support.rs"]
 mod support;
 
-use countersign_queue::{AppendError, Next, Options, State};
+use std::io::{Read, Seek, SeekFrom, Write};
+
+use countersign_queue::{AppendError, Next, Options, Queue, State};
 use rusqlite::Connection;
 use support::{Bench, attempt, body, claim_all, event};
 use tokio::task::JoinSet;
@@ -151,3 +153,57 @@ fn edit(bench: &Bench, sql: &str) {
     let connection = Connection::open(bench.folder.path().join("queue.db")).unwrap();
     connection.execute_batch(sql).unwrap();
 }
+
+#[tokio::test]
+async fn a_page_that_cannot_be_read_costs_its_events_only() {
+    let bench = Bench::new();
+    let text = "x".repeat(2000);
+    let mut appending = JoinSet::new();
+    for _ in 0..12_000 {
+        let (queue, event) = (bench.queue.clone(), event(&text, &["one"]));
+        appending.spawn(async move { queue.append(event).await.unwrap() });
+    }
+    appending.join_all().await;
+    let path = bench.folder.path().join("queue.db");
+    bench.queue.clone().close().await;
+    let connection = Connection::open(&path).unwrap();
+    // A leaf of the events somewhere in the middle: it holds bodies.
+    let mut file = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .unwrap();
+    assert!(file.metadata().unwrap().len() > 20 << 20);
+    drop(connection);
+    let mut page = vec![0; PAGE];
+    let damaged = (1200_u64..).find(|number| {
+        file.seek(SeekFrom::Start(number * PAGE as u64)).unwrap();
+        file.read_exact(&mut page).unwrap();
+        // Full of bodies: other pages may have some left over where they are empty.
+        page[0] == 13 && page.iter().filter(|&&byte| byte == b'x').count() > 5900
+    });
+    file.seek(SeekFrom::Start(damaged.unwrap() * PAGE as u64))
+        .unwrap();
+    file.write_all(&[0xff; PAGE]).unwrap();
+    drop(file);
+
+    let queue = Queue::open(&path, Options::default()).unwrap();
+
+    let claims = claim_all(&queue).await;
+    let dead = queue.stats().await.unwrap().dead();
+    assert!((1..=8).contains(&dead), "{dead}");
+    assert_eq!(claims.len() as u64 + dead, 12_000);
+    queue.append(event("after", &["one"])).await.unwrap();
+    assert_eq!(body(&claim_all(&queue).await[0]), "after");
+    assert!(
+        !queue
+            .events(Default::default())
+            .await
+            .unwrap()
+            .events
+            .is_empty()
+    );
+}
+
+/// The size of a page of the store.
+const PAGE: usize = 8192;

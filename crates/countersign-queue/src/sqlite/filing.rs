@@ -88,7 +88,7 @@ impl Writer<'_> {
     /// Files what is unfiled; a full disk puts it off.
     pub(super) fn file_or_wait(&mut self) -> Result<(), StoreFailure> {
         match self.file() {
-            Ok(()) | Err(Trouble::Later(_) | Trouble::Row(_)) => Ok(()),
+            Ok(()) | Err(Trouble::Later(_) | Trouble::Page | Trouble::Row(_)) => Ok(()),
             Err(Trouble::Fatal(failure)) => Err(self.fail(failure)),
         }
     }

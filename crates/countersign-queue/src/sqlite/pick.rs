@@ -35,9 +35,14 @@ impl Writer<'_> {
                 continue;
             };
             self.schedule.again(number);
-            if let Some(pick) = self.load(number, taken, batch, now).map_err(fatal)? {
+            let unreadable = self.unreadable.len();
+            if let Some(pick) = self.load(number, taken, batch, now)? {
                 self.schedule.lend(pick.delivery, pick.lease);
                 claiming.picks.push(pick);
+                // The engine writes nothing more in a transaction that met a bad page.
+                if self.unreadable.len() > unreadable {
+                    return Err(Trouble::Page);
+                }
             } else {
                 self.schedule.lane(number).in_flight -= 1;
             }
@@ -80,26 +85,34 @@ impl Writer<'_> {
         taken: Taken,
         batch: i64,
         at: u64,
-    ) -> rusqlite::Result<Option<Pick>> {
+    ) -> Result<Option<Pick>, Trouble> {
+        let fatal = |error: Error| Trouble::fatal(&error);
         let delivery = DeliveryKey::new(number, taken.event());
         let (attempt, last) = match taken {
             Taken::Fresh { .. } => (1, 0),
-            Taken::Retry { .. } => match self.sql.delivery(delivery)? {
+            Taken::Retry { .. } => match self.sql.delivery(delivery).map_err(fatal)? {
                 Some((state, attempts, last)) if state == Stored::Waiting as i64 => {
                     (attempts.saturating_add(1), last)
                 }
                 _ => return Ok(None),
             },
         };
-        let flow = self.names.flow(self.schedule.lane(number).flow);
-        let event = self
-            .sql
-            .event(taken.event(), &flow.organization, &flow.name);
-        let event = match event {
-            Ok(event) => event.map(Arc::new),
-            // One page must not stop the rest, now and after every start.
-            Err(error) if is_damage(&error) => Err("it lies on a page that cannot be read"),
-            Err(error) => return Err(error),
+        let event = if self.unreadable.contains(&taken.event()) {
+            Err(UNREADABLE)
+        } else {
+            let flow = self.names.flow(self.schedule.lane(number).flow);
+            let read = self
+                .sql
+                .event(taken.event(), &flow.organization, &flow.name);
+            match read {
+                Ok(event) => event.map(Arc::new),
+                // One page must not stop the rest, now and after every start.
+                Err(error) if is_damage(&error) => {
+                    self.unreadable.insert(taken.event());
+                    Err(UNREADABLE)
+                }
+                Err(error) => return Err(fatal(error)),
+            }
         };
         let lease = Lease {
             attempt,
@@ -194,3 +207,4 @@ pub(super) fn marked(claimed: &[u8]) -> impl Iterator<Item = (DeliveryKey, u32)>
 }
 
 const MARK: usize = 8 + 4;
+const UNREADABLE: &str = "it lies on a page that cannot be read";

@@ -120,7 +120,9 @@ impl Writer<'_> {
                 self.sweep.begin_anew(now, retention);
             }
             Err(Trouble::Fatal(failure)) => return Err(self.fail(failure)),
-            Err(Trouble::Later(_) | Trouble::Row(_)) => self.sweep.next = now + SHORT_REST,
+            Err(Trouble::Later(_) | Trouble::Page | Trouble::Row(_)) => {
+                self.sweep.next = now + SHORT_REST
+            }
         }
         Ok(())
     }

@@ -9,6 +9,8 @@ use crate::{AppendError, SettleError, StoreFailure};
 pub(crate) enum Trouble {
     /// It cannot be written now: appends are refused, everything else waits.
     Later(Later),
+    /// A page cannot be read, which is noted: without reading it again the group may pass.
+    Page,
     /// The queue cannot go on.
     Fatal(StoreFailure),
     /// One row cannot be stored, others can.

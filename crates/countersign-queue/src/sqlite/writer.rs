@@ -1,6 +1,6 @@
 //! The writer: takes what waits, writes it in one transaction, commits, and only then changes what it knows and answers.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -43,6 +43,8 @@ pub(crate) struct Writer<'c> {
     pub(super) ending: HashMap<i64, usize>,
     pub(super) tails: Tails,
     pub(super) unfiled: Unfiled,
+    /// Events on pages that cannot be read.
+    pub(super) unreadable: HashSet<u64>,
     pub(super) sweep: Sweep,
     pub(super) full: bool,
     /// Another program holds the file, and that was said.
@@ -73,6 +75,7 @@ impl<'c> Writer<'c> {
             ending: HashMap::new(),
             tails: Tails::default(),
             unfiled: Unfiled::new(recovered.next_event - 1),
+            unreadable: HashSet::new(),
             sweep: Sweep::new(options.clock.now(), recovered.removed_through),
             full: false,
             held: false,
@@ -128,7 +131,7 @@ impl<'c> Writer<'c> {
             .or_else(|trouble| match trouble {
                 Trouble::Fatal(failure) => Err(failure),
                 // Both were answered where they came up.
-                Trouble::Later(_) | Trouble::Row(_) => Ok(Vec::new()),
+                Trouble::Later(_) | Trouble::Page | Trouble::Row(_) => Ok(Vec::new()),
             });
         group.appends = match admitted {
             Ok(admitted) => admitted,
@@ -151,6 +154,9 @@ impl<'c> Writer<'c> {
             }
             Err(trouble) => trouble,
         };
+        if let Trouble::Page = trouble {
+            return self.write(group, now);
+        }
         let appends = std::mem::take(&mut group.appends);
         if let Trouble::Later(later) = trouble {
             self.put_off(later, now);
@@ -188,6 +194,7 @@ impl<'c> Writer<'c> {
                 refuse_all(group.appends, &later.into());
                 Ok(())
             }
+            Err(Trouble::Page) => self.write(group, now),
             Err(Trouble::Row(detail)) => {
                 tracing::warn!(%detail, "an event cannot be stored");
                 refuse_all(group.appends, &AppendError::Rejected(detail.into()));
