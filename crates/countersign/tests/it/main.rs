@@ -8,6 +8,7 @@ mod properties;
 mod schemes;
 mod signatures;
 mod support;
+mod table;
 mod time;
 mod urls;
 mod vectors;
