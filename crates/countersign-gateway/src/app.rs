@@ -75,7 +75,7 @@ impl App {
     /// Serves until `stop`, then ends in order: nothing more is accepted or claimed, what is being answered and
     /// delivered finishes within the grace period, what is left of the deliveries is due again, the queue is closed.
     ///
-    /// The sockets and their [`Limits`] are those of the first configuration; everything else follows the current one.
+    /// The sockets and their limits are those of the first configuration; everything else follows the current one.
     ///
     /// # Errors
     ///
