@@ -11,6 +11,7 @@ mod input;
 mod keys;
 mod message;
 mod out;
+mod schemes;
 mod send;
 mod serve;
 mod shell;
@@ -56,6 +57,7 @@ enum Command {
     Sign(sign::Args),
     Send(send::Args),
     Verify(verify::Args),
+    Schemes(schemes::Args),
     Events(events::Args),
     Demo(demo::Args),
 }
@@ -81,6 +83,7 @@ fn run(command: &Command, out: &mut Out) -> anyhow::Result<ExitCode> {
         Command::Sign(args) => sign::run(args, out),
         Command::Send(args) => send::run(args, out),
         Command::Verify(args) => verify::run(args, out),
+        Command::Schemes(args) => schemes::run(args, out),
         Command::Events(args) => events::run(args, out),
         Command::Demo(args) => demo::run(args, out),
     }

@@ -52,6 +52,23 @@ pub struct Unproven {
     outcome: String,
 }
 
+impl Unproven {
+    /// The scheme's name.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The vector's name.
+    pub fn vector(&self) -> &str {
+        &self.vector
+    }
+
+    /// What came of it, as it follows the vector's name.
+    pub fn outcome(&self) -> &str {
+        &self.outcome
+    }
+}
+
 impl fmt::Display for Unproven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -67,26 +84,34 @@ impl Error for Unproven {}
 impl Scheme {
     /// Proves the scheme with the vectors that it carries; how many of them this build could try.
     pub fn prove(&self) -> Result<usize, Unproven> {
-        let mut tried = 0_usize;
-        for vector in &self.description().vectors {
+        let mut trials = self.trials();
+        trials.try_fold(0_usize, |tried, trial| {
+            trial.map(|_| tried.saturating_add(1))
+        })
+    }
+
+    /// Tries the scheme's vectors, in their order: the name of each, or how it does not hold. What
+    /// this build leaves out is passed over.
+    pub fn trials(&self) -> impl Iterator<Item = Result<&str, Unproven>> {
+        let vectors = self.description().vectors.iter();
+        vectors.filter_map(|vector| {
             let outcome = match vector.is_accepted(self) {
-                Err(Refusal::NotBuilt) => continue,
+                Err(Refusal::NotBuilt) => return None,
                 Ok(()) if vector.genuine => None,
                 Ok(()) => Some("is accepted and must not be".to_owned()),
                 Err(Refusal::Refused(why)) if vector.genuine => Some(format!("is refused: {why}")),
                 Err(Refusal::Refused(_)) => None,
                 Err(Refusal::Broken(why)) => Some(format!("cannot be tried: {why}")),
             };
-            if let Some(outcome) = outcome {
-                return Err(Unproven {
+            Some(match outcome {
+                None => Ok(vector.name.as_str()),
+                Some(outcome) => Err(Unproven {
                     scheme: self.name().to_owned(),
                     vector: vector.name.clone(),
                     outcome,
-                });
-            }
-            tried = tried.saturating_add(1);
-        }
-        Ok(tried)
+                }),
+            })
+        })
     }
 }
 
