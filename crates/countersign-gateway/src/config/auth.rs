@@ -1,8 +1,9 @@
 //! Checks of how a flow knows its senders.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use countersign::{Auth, Scheme, Unit, Verifier, Window};
+use countersign::{Auth, Scheme, Unit, Verifier, Weakness, Window};
 use toml::{Spanned, Value};
 
 use super::check::Checker;
@@ -83,7 +84,7 @@ impl Checker<'_> {
             "none" => &[],
             "basic" => &["users"],
             "api_key" => &["bearer", "header", "keys", "query"],
-            "signature" => &["keys", "scheme", "timestamp"],
+            "signature" => &["keys", "parameters", "scheme", "timestamp"],
             _ => {
                 let span = auth
                     .mode
@@ -142,7 +143,9 @@ impl Checker<'_> {
             return None;
         };
         let scheme = self.text("scheme", Some(scheme), |name| schemes.find(name));
+        let scheme = scheme.and_then(|scheme| self.prove(file.span(), scheme));
         let scheme = scheme.and_then(|scheme| self.unit(scheme, auth.timestamp.as_ref()));
+        let scheme = scheme.and_then(|scheme| self.parameters(scheme, auth.parameters.as_ref()));
         let Some(keys) = &auth.keys else {
             self.refuse(
                 file.span(),
@@ -169,6 +172,48 @@ impl Checker<'_> {
             auth: Auth::Signature(verifier),
             signature: Some(Signature { scheme, window }),
         })
+    }
+
+    /// The scheme with the texts that it signs and only the receiver knows.
+    fn parameters(
+        &mut self,
+        scheme: Scheme,
+        parameters: Option<&Spanned<BTreeMap<Text, Text>>>,
+    ) -> Option<Scheme> {
+        let mut written = parameters.into_iter().flat_map(Spanned::get_ref);
+        written.try_fold(scheme, |scheme, (name, value)| {
+            let filled = scheme.with_parameter(name.get_ref(), value.get_ref());
+            self.accept(
+                "parameters",
+                name.span(),
+                filled.map_err(|error| unfit(&error)),
+            )
+        })
+    }
+
+    /// Tries the scheme's own vectors, and tells what it does not protect against.
+    fn prove(&mut self, span: Range<usize>, scheme: Scheme) -> Option<Scheme> {
+        for weakness in scheme.weaknesses() {
+            if let Weakness::PlainHash | Weakness::Token | Weakness::UnsignedBody(_) = weakness {
+                let message = format!("`{}` is weak: {weakness}", scheme.name());
+                self.warn(
+                    span.clone(),
+                    message,
+                    "use another way of signing if the sender has one",
+                );
+            }
+        }
+        match scheme.prove() {
+            Ok(_) => Some(scheme),
+            Err(unproven) => {
+                self.refuse(
+                    span,
+                    unproven.to_string(),
+                    "correct the scheme or its vectors",
+                );
+                None
+            }
+        }
     }
 
     /// The scheme with the timestamp's unit that the flow or step asks for.
@@ -245,6 +290,7 @@ fn present(auth: &AuthFile) -> impl Iterator<Item = (&'static str, Range<usize>)
         header,
         keys,
         mode: _,
+        parameters,
         query,
         scheme,
         timestamp,
@@ -254,6 +300,7 @@ fn present(auth: &AuthFile) -> impl Iterator<Item = (&'static str, Range<usize>)
         bearer.as_ref().map(|at| ("bearer", at.span())),
         header.as_ref().map(|at| ("header", at.span())),
         keys.as_ref().map(|at| ("keys", at.span())),
+        parameters.as_ref().map(|at| ("parameters", at.span())),
         query.as_ref().map(|at| ("query", at.span())),
         scheme.as_ref().map(|at| ("scheme", at.span())),
         timestamp.as_ref().map(|at| ("timestamp", at.span())),

@@ -135,6 +135,7 @@ pub(super) struct AuthFile {
     pub(super) header: Option<Text>,
     pub(super) keys: Option<Spanned<Vec<Spanned<KeyFile>>>>,
     pub(super) mode: Option<Text>,
+    pub(super) parameters: Option<Spanned<BTreeMap<Text, Text>>>,
     pub(super) query: Option<Text>,
     pub(super) scheme: Option<Text>,
     pub(super) timestamp: Option<Text>,

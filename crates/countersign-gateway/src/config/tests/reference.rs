@@ -124,10 +124,29 @@ fn every_key_is_described_in_the_documentation() {
 
 #[test]
 fn whether_a_value_may_be_shown_is_decided_for_every_key() {
-    const NEVER: [&str; 20] = [
-        "admin", "auth", "body", "delivery", "flows", "headers", "ingress", "keys", "log", "pairs",
-        "password", "queue", "response", "rules", "schemes", "secret", "sha256", "steps", "store",
+    const NEVER: [&str; 22] = [
+        "admin",
+        "auth",
+        "body",
+        "delivery",
+        "flows",
+        "headers",
+        "ingress",
+        "keys",
+        "log",
+        "pairs",
+        "parameters",
+        "password",
+        "queue",
+        "response",
+        "rules",
+        "schemes",
+        "secret",
+        "sha256",
+        "steps",
+        "store",
         "tls",
+        "webhook_id",
     ];
     const SCHEMES: [&str; 5] = ["from", "label", "sign", "token", "tokens"];
     for key in keys() {
