@@ -108,6 +108,7 @@ impl Template {
     }
 
     /// The bytes of the parts that are made from the request, in their order.
+    #[inline]
     pub(crate) fn derive(&self, source: &Source<'_>) -> Result<Vec<Vec<u8>>, Reason> {
         if !self.derives {
             return Ok(Vec::new());

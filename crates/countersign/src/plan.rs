@@ -2,6 +2,7 @@
 
 use std::iter;
 
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, Method};
 
 use crate::element::Source;
@@ -168,8 +169,13 @@ impl Plan {
         let conditions = self.form.when.0.iter();
         let conditions = conditions.filter_map(|when| when.from.as_ref());
         let demands = self.form.require.iter().map(|demand| &demand.from);
+        let by_type = || {
+            let mut conditions = self.form.when.0.iter();
+            conditions.any(|when| !when.content_type.is_empty())
+        };
         sets.any(|set| set.names().any(|header| header == name))
             || numbered
+            || *name == CONTENT_TYPE && by_type()
             || self.slots.iter().any(|(_, header)| header == name)
             || conditions
                 .chain(demands)

@@ -27,12 +27,14 @@ pub struct Signer {
 impl Signer {
     /// Compiles a scheme with its keys; all of them must be able to sign.
     pub fn new(scheme: &Scheme, keys: &Keyring) -> Result<Self, SchemeError> {
-        let plan = Plan::all(scheme, keys)?.into_iter().next();
-        let plan = plan.ok_or(SchemeError::Nothing("message"))?;
+        // Of several ways to sign, the one that needs no particular request.
+        let mut plans = Plan::all(scheme, keys)?.into_iter();
+        let plan = plans.find(|plan| plan.form().when.0.is_empty());
+        let plan = plan.ok_or(SchemeError::OnlyVerifies)?;
         if let Some(key) = plan.keys().find(|key| !key.lock.can_sign()) {
             return Err(KeyError::of(&key.id, KeyProblem::Public).into());
         }
-        if plan.names().signature.is_none() || !plan.form().when.0.is_empty() {
+        if plan.names().signature.is_none() {
             return Err(SchemeError::OnlyVerifies);
         }
         Ok(Self {

@@ -55,6 +55,7 @@ impl PlanKey {
     }
 
     /// Whether a token that names its key may mean this one.
+    #[inline]
     pub(crate) fn is_meant(&self, name: Option<&[u8]>) -> bool {
         match (&self.name, name) {
             (Some(own), Some(name)) => own.as_bytes() == name,
@@ -88,6 +89,7 @@ impl Lock {
     }
 
     /// What this key signs a message with, unless it can only verify.
+    #[inline]
     pub(crate) fn tag(&self, message: Message<'_>) -> Option<Tag> {
         match self {
             Self::Hash(hash) => Some(hash.tag(message.with_secret(hash.secret()).pieces())),
@@ -97,6 +99,7 @@ impl Lock {
     }
 
     /// The same, where it is wanted.
+    #[inline]
     pub(crate) fn tag_if(&self, wanted: bool, message: Message<'_>) -> Option<Tag> {
         if wanted { self.tag(message) } else { None }
     }
