@@ -1,6 +1,6 @@
 //! Methods and URLs: what GET and DELETE sign, and what they must not be mistaken for.
 
-use countersign::{Reason, SignError, Signer};
+use countersign::{Reason, Scheme, SignError, Signer, Verifier};
 use http::{HeaderMap, Method, Request};
 
 use crate::support::{BASE, SECRET, Sent, at_millis, preset, ring, verifier};
@@ -109,6 +109,34 @@ fn a_captured_get_is_not_a_post_of_its_url() {
 
     captured.base = String::new();
     assert_eq!(captured.reason(&closed), Some(Reason::UnknownUrl));
+}
+
+#[test]
+fn a_captured_get_is_not_a_post_of_its_target_where_targets_alone_are_signed() {
+    let text = r#"
+        name = "acme"
+        sign = [
+            { methods = ["POST"], message = "{timestamp}.{body}" },
+            { methods = ["GET"], message = "{timestamp}.{target}" },
+        ]
+        signature = { from = "header:X-Acme", grammar = { pairs = "," }, encoding = "hex" }
+        timestamp = { from = "pair:t", unit = "milliseconds" }
+        rules = [{ label = "v1", digest = "hmac-sha256" }]
+    "#;
+    let scheme: Scheme = toml::from_str(text).unwrap();
+    let mut captured = get();
+    captured.sign(&Signer::new(&scheme, &ring(&[SECRET])).unwrap());
+    let open = Verifier::new(&scheme, &ring(&[SECRET])).unwrap();
+    assert!(captured.check(&open).is_ok());
+    captured.method = Method::POST;
+    captured.body = captured.target.clone().into_bytes();
+
+    assert!(
+        captured.check(&open).is_ok(),
+        "the scheme itself cannot tell"
+    );
+    let closed = open.refuse_url_bodies();
+    assert_eq!(captured.reason(&closed), Some(Reason::AmbiguousBody));
 }
 
 #[test]

@@ -144,3 +144,73 @@ fn headers(vector: &Value) -> HeaderMap {
     }
     headers
 }
+
+/// A vector of the file, to be bent.
+fn vector(provider: &str, name: &str) -> Value {
+    let vectors: Vec<Value> = serde_json::from_str(include_str!("../vectors.json")).unwrap();
+    let mut found = vectors.into_iter();
+    found
+        .find(|vector| vector["provider"] == provider && vector["name"] == name)
+        .unwrap()
+}
+
+fn accepts(vector: &Value) -> bool {
+    let scheme = Scheme::preset(vector["provider"].as_str().unwrap()).unwrap();
+    verdict(vector, scheme).unwrap().is_ok()
+}
+
+#[test]
+fn every_item_of_a_notification_must_verify() {
+    let mut one = vector("adyen", "payment-item");
+    let mut body: Value = serde_json::from_str(one["body"].as_str().unwrap()).unwrap();
+    let item = body["notificationItems"][0].clone();
+    let mut forged = item.clone();
+    forged["NotificationRequestItem"]["amount"]["value"] = 9.into();
+
+    for (items, genuine) in [
+        (vec![item.clone()], true),
+        (vec![item.clone(), item.clone()], true),
+        (vec![item.clone(), forged.clone()], false),
+        (vec![forged, item], false),
+        (vec![], false),
+    ] {
+        body["notificationItems"] = items.into();
+        one["body"] = body.to_string().into();
+        assert_eq!(accepts(&one), genuine, "{body}");
+    }
+}
+
+#[test]
+fn an_older_signature_does_not_rescue_a_bad_one() {
+    let mut v1 = vector("hubspot", "v1-python");
+    assert!(accepts(&v1));
+
+    v1["headers"]["X-HubSpot-Signature-v3"] = "AAAA".into();
+    v1["headers"]["X-HubSpot-Request-Timestamp"] = "1700000000000".into();
+
+    assert!(!accepts(&v1));
+}
+
+#[test]
+fn a_name_that_is_there_twice_is_refused() {
+    let mut sent = vector("mailgun", "valid");
+    let body = sent["body"].as_str().unwrap().to_owned();
+
+    sent["body"] = body.replacen('{', r#"{"signature":{},"#, 1).into();
+
+    assert!(!accepts(&sent));
+}
+
+#[test]
+fn a_parameter_is_given_and_known() {
+    let paypal = Scheme::preset("paypal").unwrap();
+    assert_eq!(paypal.parameters().collect::<Vec<_>>(), ["webhook_id"]);
+    assert_eq!(
+        Verifier::new(&paypal, &Keyring::single(Secret::new("x"))).unwrap_err(),
+        SchemeError::MissingParameter("webhook_id".to_owned())
+    );
+    assert_eq!(
+        paypal.with_parameter("webhook", "1").unwrap_err(),
+        SchemeError::UnknownParameter("webhook".to_owned())
+    );
+}
