@@ -55,13 +55,15 @@ impl Template {
 
     /// Whether body, URL, target or claims are part of the message.
     pub(crate) fn covers_anything(&self) -> bool {
-        let target = |part: &Part| {
-            matches!(
-                part,
-                Part::Target | Part::Derived(Derived::TargetEscaped | Derived::TokenClaims)
-            )
-        };
-        self.covers_body || self.covers_url || self.parts.iter().any(target)
+        let claims = |part: &Part| matches!(part, Part::Derived(Derived::TokenClaims));
+        self.covers_body || self.covers_target() || self.parts.iter().any(claims)
+    }
+
+    /// Whether the target is part of the message, alone or as the end of the URL.
+    pub(crate) fn covers_target(&self) -> bool {
+        let target =
+            |part: &Part| matches!(part, Part::Target | Part::Derived(Derived::TargetEscaped));
+        self.covers_url || self.parts.iter().any(target)
     }
 
     /// Whether parts stand side by side with nothing between that tells them apart.

@@ -132,10 +132,10 @@ impl Scheme {
             .any(|form| form.message(method).is_some())
     }
 
-    /// Whether requests with this method are signed over the full URL and may have no body.
+    /// Whether requests with this method are signed over the URL, or its target, and may have no body.
     pub fn signs_url(&self, method: &Method) -> bool {
         let mut messages = self.0.forms.iter().filter_map(|form| form.message(method));
-        !self.signs_body(method) && messages.any(|message| message.covers_url())
+        !self.signs_body(method) && messages.any(|message| message.covers_target())
     }
 
     /// Whether requests with this method may have a body: it is signed, or the scheme says why not.

@@ -31,6 +31,7 @@ pub struct Verifier {
     /// One for each way in which the scheme signs, in the order in which they are looked for.
     plans: Arc<[Plan]>,
     window: Option<Window>,
+    refuses_target_bodies: bool,
     refuses_url_bodies: bool,
 }
 
@@ -41,6 +42,7 @@ impl Verifier {
             scheme: scheme.clone(),
             plans: Plan::all(scheme, keys)?.into(),
             window: scheme.default_window(),
+            refuses_target_bodies: false,
             refuses_url_bodies: false,
         })
     }
@@ -56,14 +58,26 @@ impl Verifier {
         Ok(self)
     }
 
-    /// Refuses bodies that begin with the public address, where the scheme signs URLs too.
+    /// Refuses bodies that begin with the public address, where the scheme signs URLs too; or with a
+    /// slash, where it signs targets alone.
     ///
     /// Such a scheme does not sign the method, so that a captured GET verifies as a POST whose body
     /// is the URL. A flow that takes both kinds of method needs this.
     #[must_use]
     pub fn refuse_url_bodies(mut self) -> Self {
-        let has_url = |form: &Form| form.messages().any(Template::covers_url);
-        self.refuses_url_bodies = self.scheme.forms().iter().any(has_url);
+        let without_body = |form: &Form, covers: fn(&Template) -> bool| {
+            let mut messages = form.messages();
+            messages.any(|message| covers(message) && !message.covers_body())
+        };
+        let forms = self.scheme.forms();
+        self.refuses_url_bodies = forms
+            .iter()
+            .any(|form| without_body(form, Template::covers_url));
+        self.refuses_target_bodies = forms.iter().any(|form| {
+            without_body(form, |message| {
+                message.covers_target() && !message.covers_url()
+            })
+        });
         self
     }
 
@@ -205,6 +219,9 @@ impl Verifier {
         }
         if body.is_empty() && plan.form().needs_body {
             return Err(Reason::EmptyBody);
+        }
+        if self.refuses_target_bodies && body.starts_with(b"/") {
+            return Err(Reason::AmbiguousBody);
         }
         match (self.refuses_url_bodies, url.base) {
             (true, "") => Err(Reason::UnknownUrl),
