@@ -19,6 +19,7 @@ mod parse;
 mod path;
 mod redact;
 mod replay;
+mod scheme;
 mod secret;
 mod shape;
 mod source;

@@ -1,15 +1,14 @@
 //! Checks of how a flow knows its senders.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
-use countersign::{Auth, Scheme, Unit, Verifier, Weakness, Window};
+use countersign::{Auth, Scheme, Verifier, Window};
 use toml::{Spanned, Value};
 
 use super::check::Checker;
-use super::error::{Fault, quoted};
-use super::file::{AuthFile, Either, Text, WindowFile};
+use super::file::{AuthFile, Either, WindowFile};
 use super::key::unfit;
+use super::scheme::Schemes;
 use super::units;
 
 /// How a flow knows its senders, and what its signatures say.
@@ -24,47 +23,9 @@ pub(super) struct Signature {
     pub(super) window: Option<Window>,
 }
 
-/// The schemes of the file, beside the built-in ones.
-pub(super) struct Schemes(Vec<Scheme>);
-
-impl Schemes {
-    pub(super) fn find(&self, name: &str) -> Result<Scheme, Fault> {
-        let own = self.0.iter().find(|scheme| scheme.name() == name).cloned();
-        own.or_else(|| Scheme::preset(name)).ok_or_else(|| {
-            let mut names: Vec<_> = Scheme::presets()
-                .chain(self.0.iter().cloned())
-                .map(|scheme| format!("`{}`", scheme.name()))
-                .collect();
-            names.sort();
-            Fault::new(
-                format!("names no scheme: {}", quoted(name)),
-                format!("known schemes: {}", names.join(", ")),
-            )
-        })
-    }
-}
-
 type WindowText = Spanned<Either<WindowFile>>;
 
 impl Checker<'_> {
-    pub(super) fn schemes(&mut self, file: &[Spanned<Scheme>]) -> Schemes {
-        let mut schemes: Vec<Scheme> = Vec::with_capacity(file.len());
-        for scheme in file {
-            let name = scheme.get_ref().name();
-            if Scheme::preset(name).is_some() || schemes.iter().any(|known| known.name() == name) {
-                let message = format!("there is another scheme named {}", quoted(name));
-                self.refuse(
-                    scheme.span(),
-                    message,
-                    "give each scheme a `name` of its own, different from the built-in ones",
-                );
-            } else {
-                schemes.push(scheme.get_ref().clone());
-            }
-        }
-        Schemes(schemes)
-    }
-
     pub(super) fn auth(
         &mut self,
         file: &Spanned<AuthFile>,
@@ -143,7 +104,9 @@ impl Checker<'_> {
             return None;
         };
         let scheme = self.text("scheme", Some(scheme), |name| schemes.find(name));
-        let scheme = scheme.and_then(|scheme| self.prove(file.span(), scheme));
+        if let Some(scheme) = &scheme {
+            self.warn_of_weakness(file.span(), scheme);
+        }
         let scheme = scheme.and_then(|scheme| self.unit(scheme, auth.timestamp.as_ref()));
         let scheme = scheme.and_then(|scheme| self.parameters(scheme, auth.parameters.as_ref()));
         let Some(keys) = &auth.keys else {
@@ -172,71 +135,6 @@ impl Checker<'_> {
             auth: Auth::Signature(verifier),
             signature: Some(Signature { scheme, window }),
         })
-    }
-
-    /// The scheme with the texts that it signs and only the receiver knows.
-    fn parameters(
-        &mut self,
-        scheme: Scheme,
-        parameters: Option<&Spanned<BTreeMap<Text, Text>>>,
-    ) -> Option<Scheme> {
-        let mut written = parameters.into_iter().flat_map(Spanned::get_ref);
-        written.try_fold(scheme, |scheme, (name, value)| {
-            let filled = scheme.with_parameter(name.get_ref(), value.get_ref());
-            self.accept(
-                "parameters",
-                name.span(),
-                filled.map_err(|error| unfit(&error)),
-            )
-        })
-    }
-
-    /// Tries the scheme's own vectors, and tells what it does not protect against.
-    fn prove(&mut self, span: Range<usize>, scheme: Scheme) -> Option<Scheme> {
-        for weakness in scheme.weaknesses() {
-            if let Weakness::PlainHash | Weakness::Token | Weakness::UnsignedBody(_) = weakness {
-                let message = format!("`{}` is weak: {weakness}", scheme.name());
-                self.warn(
-                    span.clone(),
-                    message,
-                    "use another way of signing if the sender has one",
-                );
-            }
-        }
-        match scheme.prove() {
-            Ok(_) => Some(scheme),
-            Err(unproven) => {
-                self.refuse(
-                    span,
-                    unproven.to_string(),
-                    "correct the scheme or its vectors",
-                );
-                None
-            }
-        }
-    }
-
-    /// The scheme with the timestamp's unit that the flow or step asks for.
-    pub(super) fn unit(&mut self, scheme: Scheme, unit: Option<&Text>) -> Option<Scheme> {
-        let Some(text) = unit else {
-            return Some(scheme);
-        };
-        let unit = self.text("timestamp", unit, |unit| match unit {
-            "seconds" => Ok(Unit::Seconds),
-            "milliseconds" => Ok(Unit::Milliseconds),
-            "rfc3339" => Ok(Unit::Rfc3339),
-            _ => Err(Fault::new(
-                "is not a unit",
-                "write \"seconds\", \"milliseconds\" or \"rfc3339\"",
-            )),
-        })?;
-        self.accept(
-            "timestamp",
-            text.span(),
-            scheme
-                .with_timestamp_unit(unit)
-                .map_err(|error| unfit(&error)),
-        )
     }
 
     fn window(&mut self, window: Option<&WindowText>, scheme: &Scheme) -> Option<Window> {

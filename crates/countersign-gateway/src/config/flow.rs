@@ -7,13 +7,14 @@ use countersign_tower::{Policy, PolicyBuilder, PolicyError, Repeats};
 use http::Method;
 use toml::Spanned;
 
-use super::auth::{Checked, Schemes, Signature};
+use super::auth::{Checked, Signature};
 use super::check::Checker;
 use super::delivery::Retry;
 use super::error::{Fault, quoted};
 use super::file::FlowFile;
 use super::listen::MAX_BODY_LIMIT;
 use super::replay::OFF;
+use super::scheme::Schemes;
 use super::{Delivery, Flow, FlowId, Ingress, Organization, PathPattern, ReplayPolicy, Then, url};
 
 /// What flows take from the rest of the file.

@@ -141,7 +141,7 @@ impl Checker<'_> {
         }
         let scheme = match &file.scheme {
             Some(name) => self.text("scheme", Some(name), |name| common.schemes.find(name)),
-            None => common.schemes.find(DEFAULT_SCHEME).ok(),
+            None => self.accept("scheme", step.span(), common.schemes.find(DEFAULT_SCHEME)),
         };
         let scheme = self.unit(scheme?, file.timestamp.as_ref())?;
         match (&file.secret, &file.keys) {

@@ -4,6 +4,7 @@ use super::*;
 
 mod auth;
 mod flow;
+mod scheme;
 mod step;
 
 /// The only problem of a text.
