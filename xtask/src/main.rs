@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 mod ci;
 mod dependencies;
 mod fuzz;
+mod interop;
 mod links;
 mod step;
 mod structure;
@@ -32,6 +33,7 @@ fn run(words: &[&str]) -> Result<()> {
     let root = root()?;
     match words {
         ["test"] => test::all(&root),
+        ["interop"] => interop::install(&root),
         ["ci"] => ci::all(&root),
         ["links"] => links::check(&root),
         ["structure"] => structure::check(&root),
@@ -58,6 +60,7 @@ const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
   test           every test: workspace, documentation examples, end to end, fuzz corpora
+  interop        install the senders' SDKs that some of the tests talk to; `test` does it too
   ci             test, and formatting, lints, documentation, dependencies, structure, licences
   structure      the rules of CONTRIBUTING.md that a machine can check
   links          from one document to another file of the repository

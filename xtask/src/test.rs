@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::fuzz;
 use crate::step::{cargo, has_subcommand, run, step};
+use crate::{fuzz, interop};
 
 pub(crate) fn all(root: &Path) -> Result<()> {
     step("build the binary and the examples", || {
@@ -15,6 +15,7 @@ pub(crate) fn all(root: &Path) -> Result<()> {
             ["build", "--workspace", "--all-features", "--bins"],
         ))
     })?;
+    interop::install(root)?;
     step("tests of the workspace, end to end included", || {
         if has_subcommand(root, "nextest") {
             run(&mut cargo(

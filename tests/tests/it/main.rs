@@ -9,6 +9,7 @@ mod deliver;
 mod events;
 mod examples;
 mod forward;
+mod interop;
 mod logs;
 mod overload;
 mod perf;
