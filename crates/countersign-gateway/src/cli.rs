@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod demo;
 mod events;
+mod explain;
 mod input;
 mod keys;
 mod message;
@@ -57,6 +58,7 @@ enum Command {
     Sign(sign::Args),
     Send(send::Args),
     Verify(verify::Args),
+    Explain(explain::Args),
     Schemes(schemes::Args),
     Events(events::Args),
     Demo(demo::Args),
@@ -83,6 +85,7 @@ fn run(command: &Command, out: &mut Out) -> anyhow::Result<ExitCode> {
         Command::Sign(args) => sign::run(args, out),
         Command::Send(args) => send::run(args, out),
         Command::Verify(args) => verify::run(args, out),
+        Command::Explain(args) => explain::run(args, out),
         Command::Schemes(args) => schemes::run(args, out),
         Command::Events(args) => events::run(args, out),
         Command::Demo(args) => demo::run(args, out),

@@ -100,7 +100,8 @@ impl KeyArgs {
         Keyring::new(keys).context(Usage("the secrets cannot be used".to_owned()))
     }
 
-    fn secrets(&self) -> anyhow::Result<Vec<Secret>> {
+    /// The secrets asked for, in the order env, file, inline.
+    pub(crate) fn secrets(&self) -> anyhow::Result<Vec<Secret>> {
         let mut secrets = Vec::new();
         for name in &self.secret_env {
             let value = env::var_os(name)

@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::Context as _;
-use countersign::{Auth, PublicUrl, Reason, Rejection, Signed, Verified, Verifier, Window};
+use countersign::{PublicUrl, Reason, Verified};
 use serde_json::json;
 
-use super::keys::{KeyArgs, SchemeArgs};
-use super::message::{Message, split_url};
+use super::message::Message;
 use super::out::Out;
 use super::vectors::{self, Vector};
 use super::{NO, Usage, input, usage};
-use crate::config::{Config, Flow};
-use crate::moment::{self, span};
+use crate::moment;
+pub(super) use judge::{Judge, JudgeArgs, Refused};
+
+mod judge;
 
 /// Check a captured HTTP request: genuine or not, and why not. Or run a file of test vectors.
 #[derive(Clone, Debug, clap::Args)]
@@ -28,33 +28,7 @@ pub(crate) struct Args {
     message: PathBuf,
 
     #[command(flatten)]
-    scheme: SchemeArgs,
-
-    #[command(flatten)]
-    keys: KeyArgs,
-
-    /// The public URL of the request, or only its scheme and host.
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-
-    /// How far the signed time may be from now, on either side; `off` for any [default: the scheme's].
-    #[arg(long, value_name = "SPAN", value_parser = window)]
-    window: Option<Asked>,
-
-    /// The time of the check, in UNIX seconds or RFC 3339 [default: now].
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
-    now: Option<SystemTime>,
-
-    /// Check as a flow of this configuration would.
-    #[arg(
-        long, short, value_name = "FILE", requires = "flow",
-        conflicts_with_all = ["scheme", "unit", "secret_env", "secret_file", "secret", "key_id", "allow_weak_secret", "window"]
-    )]
-    config: Option<PathBuf>,
-
-    /// The flow, by its id.
-    #[arg(long, value_name = "ID", requires = "config")]
-    flow: Option<String>,
+    judge: JudgeArgs,
 
     /// Run this file of test vectors instead.
     #[arg(
@@ -72,34 +46,16 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// A window as it was asked for; `None` is `off`.
-#[derive(Clone, Copy, Debug)]
-struct Asked(Option<Duration>);
-
-/// Who judges: one scheme and its keys, or a flow.
-enum Judge {
-    Flow(Arc<Flow>),
-    Keys(Auth),
-}
-
-/// Why a request would not pass.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Refused {
-    Method,
-    Rejected(Rejection),
-    TooLarge { limit: usize },
-}
-
 /// Runs `countersign verify`.
 pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.vectors {
         return run_vectors(path, &args.family, out);
     }
-    let judge = args.judge()?;
+    let judge = args.judge.judge()?;
     let message = Message::parse(&input::read(&args.message)?)
         .with_context(|| Usage(format!("{} is no HTTP request", input::name(&args.message))))?;
-    let (base, target) = args.public_url(&judge, &message)?;
-    let now = args.now.unwrap_or_else(SystemTime::now);
+    let (base, target) = args.judge.public_url(&judge, &message)?;
+    let now = args.judge.now();
     let url = PublicUrl::new(&base, &target);
     let verdict = judge.verify(&message, url, &message.body, now);
     let notes = notes(&judge, &message, url, now, &verdict);
@@ -142,90 +98,6 @@ fn run_vectors(path: &Path, families: &[String], out: &mut Out) -> anyhow::Resul
     Ok(vectors::run(&list, out)?)
 }
 
-impl Args {
-    fn judge(&self) -> anyhow::Result<Judge> {
-        if let (Some(path), Some(id)) = (&self.config, &self.flow) {
-            let config = Config::load(path)?;
-            let flow = config.flows.iter().find(|flow| flow.id.as_str() == id);
-            let flow =
-                flow.ok_or_else(|| usage(format!("{} has no flow `{id}`", path.display())))?;
-            return Ok(Judge::Flow(Arc::clone(flow)));
-        }
-        let scheme = self.scheme.scheme()?;
-        let verifier = Verifier::new(&scheme, &self.keys.keyring()?)
-            .context(Usage("the scheme and the secret do not fit".to_owned()))?;
-        let verifier = match self.window {
-            None => verifier,
-            Some(Asked(window)) => verifier
-                .with_window(window.map(Window::symmetric))
-                .context(Usage("`--window` does not fit the scheme".to_owned()))?,
-        };
-        Ok(Judge::Keys(Auth::Signature(verifier)))
-    }
-
-    /// The two parts of the URL that the sender knows.
-    fn public_url(&self, judge: &Judge, message: &Message) -> anyhow::Result<(String, String)> {
-        if let Some(url) = &self.url {
-            return match split_url(url) {
-                ("", _) => Err(usage(format!(
-                    "`{url}` is no absolute URL; write it with https:// or http://"
-                ))),
-                (base, "" | "/") => Ok((base.to_owned(), message.target.clone())),
-                (base, target) => Ok((base.to_owned(), target.to_owned())),
-            };
-        }
-        let base = match judge {
-            Judge::Flow(flow) => flow.policy.public_url().unwrap_or_default(),
-            Judge::Keys(_) => &message.base,
-        };
-        if base.is_empty()
-            && matches!(judge, Judge::Keys(_))
-            && self.scheme.scheme()?.signs_url(&message.method)
-        {
-            return Err(usage(format!(
-                "`{}` signs the public URL of a {}: give it with `--url https://…`",
-                self.scheme.scheme.name(),
-                message.method
-            )));
-        }
-        Ok((base.to_owned(), message.target.clone()))
-    }
-}
-
-impl Judge {
-    fn verify(
-        &self,
-        message: &Message,
-        url: PublicUrl<'_>,
-        body: &[u8],
-        now: SystemTime,
-    ) -> Result<Verified, Refused> {
-        let auth = match self {
-            Self::Keys(auth) => auth,
-            Self::Flow(flow) => {
-                if !flow.policy.methods().contains(&message.method) {
-                    return Err(Refused::Method);
-                }
-                let limit = flow.policy.body_limit();
-                if body.len() > limit {
-                    return Err(Refused::TooLarge { limit });
-                }
-                flow.policy.auth()
-            }
-        };
-        let signed = Signed {
-            method: &message.method,
-            url,
-            headers: &message.headers,
-            body,
-            now,
-        };
-        auth.check_head(signed.method, signed.headers)
-            .and_then(|()| auth.verify(&signed))
-            .map_err(Refused::Rejected)
-    }
-}
-
 /// What the reader should know besides the verdict.
 fn notes(
     judge: &Judge,
@@ -254,7 +126,7 @@ fn notes(
     notes
 }
 
-fn print(
+pub(super) fn print(
     verdict: &Result<Verified, Refused>,
     notes: &[String],
     now: SystemTime,
@@ -289,7 +161,7 @@ fn print(
     Ok(())
 }
 
-fn as_json(verdict: &Result<Verified, Refused>, notes: &[String]) -> serde_json::Value {
+pub(super) fn as_json(verdict: &Result<Verified, Refused>, notes: &[String]) -> serde_json::Value {
     match verdict {
         Ok(verified) => json!({
             "genuine": true,
@@ -303,35 +175,6 @@ fn as_json(verdict: &Result<Verified, Refused>, notes: &[String]) -> serde_json:
             "message": refused.to_string(),
             "notes": notes,
         }),
-    }
-}
-
-impl Refused {
-    fn label(&self) -> &'static str {
-        match self {
-            Self::Method => "method_not_allowed",
-            Self::Rejected(rejection) => rejection.reason().as_str(),
-            Self::TooLarge { .. } => "body_too_large",
-        }
-    }
-}
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Method => f.write_str("the flow does not take this method"),
-            Self::Rejected(rejection) => rejection.reason().fmt(f),
-            Self::TooLarge { limit } => write!(f, "the body is over the flow's {limit} bytes"),
-        }
-    }
-}
-
-fn window(text: &str) -> Result<Asked, String> {
-    match text {
-        "off" => Ok(Asked(None)),
-        text => span::parse(text)
-            .map(|side| Asked(Some(side)))
-            .map_err(|why| format!("{why}, or `off`")),
     }
 }
 

@@ -1,0 +1,143 @@
+//! `countersign explain`: why is this request refused, and what would make it pass?
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use countersign::PublicUrl;
+use serde_json::json;
+
+use super::message::Message;
+use super::out::Out;
+use super::verify::{Judge, JudgeArgs, as_json, print};
+use super::{NO, Usage, input};
+use curl::{Curl, Data};
+use hints::{Case, Hint};
+
+mod curl;
+mod hints;
+mod variants;
+
+/// Say why a captured request is refused, and what was tried that would make it genuine.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The request: request line, headers, an empty line, the body; `-` is the standard input.
+    #[arg(value_name = "FILE", default_value = "-", conflicts_with = "curl")]
+    message: PathBuf,
+
+    /// The request as a `curl` line, as `sign --curl` and browsers write it.
+    #[arg(long, value_name = "LINE")]
+    curl: Option<String>,
+
+    #[command(flatten)]
+    judge: JudgeArgs,
+
+    /// Print the answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `countersign explain`.
+pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
+    let judge = args.judge.judge()?;
+    let message = match &args.curl {
+        Some(line) => from_curl(line)?,
+        None => Message::parse(&input::read(&args.message)?)
+            .with_context(|| Usage(format!("{} is no HTTP request", input::name(&args.message))))?,
+    };
+    let (base, target) = args.judge.public_url(&judge, &message)?;
+    let url = PublicUrl::new(&base, &target);
+    let now = args.judge.now();
+    let verdict = judge.verify(&message, url, &message.body, now);
+    let hints = match &verdict {
+        Ok(_) => Vec::new(),
+        Err(refused) => {
+            let given = match judge {
+                Judge::Flow { .. } => None,
+                Judge::Keys(_) => Some((args.judge.scheme.scheme()?, args.judge.keys.secrets()?)),
+            };
+            let given = given
+                .as_ref()
+                .map(|(scheme, secrets)| (scheme, &secrets[..]));
+            Case {
+                judge: &judge,
+                refused,
+                message: &message,
+                url,
+                now,
+                given,
+            }
+            .hints()
+        }
+    };
+    let mut notes: Vec<_> = message.notes.iter().map(ToString::to_string).collect();
+    if verdict.is_err() && hints.is_empty() {
+        notes.push(NOTHING.to_owned());
+    }
+    if verdict.is_err() && matches!(judge, Judge::Flow { .. }) {
+        notes.push(WITH_SECRET.to_owned());
+    }
+    if args.json {
+        let mut answer = as_json(&verdict, &notes);
+        answer["hints"] = hints.iter().map(Hint::as_json).collect();
+        writeln!(out, "{answer}")?;
+    } else {
+        print(&verdict, &[], now, out)?;
+        for hint in &hints {
+            writeln!(out, "hint: {}", hint.text)?;
+        }
+        for note in &notes {
+            writeln!(out, "note: {note}")?;
+        }
+    }
+    Ok(match verdict {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(NO),
+    })
+}
+
+fn from_curl(line: &str) -> anyhow::Result<Message> {
+    let curl = Curl::parse(line).context(Usage("`--curl` cannot be read".to_owned()))?;
+    let mut body = Vec::new();
+    for (index, data) in curl.data.iter().enumerate() {
+        if index > 0 {
+            body.push(b'&');
+        }
+        match data {
+            Data::Text(text) => body.extend(text.as_bytes()),
+            Data::File { path, binary } => {
+                let mut bytes = input::read(Path::new(path))?;
+                bytes.retain(|byte| *binary || !matches!(byte, b'\r' | b'\n' | 0));
+                body.extend(bytes);
+            }
+        }
+    }
+    Ok(curl.message(body))
+}
+
+impl Hint {
+    fn as_json(&self) -> serde_json::Value {
+        json!({ "kind": self.kind, "message": self.text })
+    }
+}
+
+const NOTHING: &str = "nothing that was tried makes it genuine: look for another secret, or for \
+    something between the sender and this capture that changes the body";
+
+const WITH_SECRET: &str = "a flow's secrets stay with it: with `--scheme` and `--secret-env` instead of \
+    `--config`, other schemes, units and readings of the secret are tried too";
+
+const EXAMPLES: &str = "\
+Examples:
+  A captured request; the file is the request line, the headers, an empty line and the body:
+    countersign explain --scheme github --secret-env HOOK_SECRET request.http
+
+  As the flow `orders` of a configuration checks it:
+    countersign explain --config countersign.toml --flow orders request.http
+
+  A curl line:
+    countersign explain --secret-env ORDERS_SECRET --curl \"$(cat line.txt)\"
+
+Exit status: 0 genuine, 1 not, 2 the command or a file is wrong. Repeats are not looked for.";

@@ -1,0 +1,323 @@
+//! Each hint, from a request that a sender really signed.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser;
+use countersign::{Keyring, PublicUrl, Scheme, Secret, Signer, ToSign, Unit};
+use http::{HeaderMap, Method};
+use tempfile::NamedTempFile;
+
+use crate::cli::explain::{Args, run};
+use crate::cli::out::testing::Printed;
+use crate::moment;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    args: Args,
+}
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const NOW: &str = "2026-11-21T12:00:00Z";
+const URL: PublicUrl<'static> = PublicUrl::new("https://h.example", "/hooks/a?b=1");
+
+/// A request as the sender signs it: its head, with the signature.
+fn head(scheme: &Scheme, secret: &[u8], method: &Method, url: PublicUrl<'_>, body: &str) -> String {
+    let signer = Signer::new(scheme, &Keyring::single(Secret::new(secret))).unwrap();
+    let signed = signer.headers(&ToSign {
+        method,
+        url,
+        headers: &HeaderMap::new(),
+        body: body.as_bytes(),
+        id: Some("msg_1"),
+        now: moment::parse(NOW).unwrap(),
+    });
+    let mut head = format!("{method} /hooks/a?b=1 HTTP/1.1\n");
+    for (name, value) in signed.unwrap() {
+        head.push_str(&format!("{name}: {}\n", value.to_str().unwrap()));
+    }
+    head + "\n"
+}
+
+fn post(scheme: &str, secret: &[u8], body: &str) -> String {
+    head(
+        &Scheme::preset(scheme).unwrap(),
+        secret,
+        &Method::POST,
+        URL,
+        body,
+    )
+}
+
+fn explain(request: &str, more: &[&str]) -> anyhow::Result<(String, ExitCode)> {
+    let mut file = NamedTempFile::new()?;
+    file.write_all(request.as_bytes())?;
+    let mut words = vec!["explain"];
+    if !more.contains(&"--config") {
+        words.extend(["--secret", SECRET]);
+    }
+    if !more.contains(&"--now") {
+        words.extend(["--now", NOW]);
+    }
+    words.extend(more);
+    if !more.contains(&"--curl") {
+        words.push(file.path().to_str().unwrap());
+    }
+    let printed = Printed::default();
+    let status = run(&Line::try_parse_from(words)?.args, &mut printed.out())?;
+    Ok((printed.text(), status))
+}
+
+fn hinted(request: &str, more: &[&str], text: &str) {
+    let (printed, status) = explain(request, more).unwrap();
+
+    assert!(printed.starts_with("refused: "), "{printed}");
+    assert!(
+        printed.contains(&format!("hint: genuine {text}")),
+        "{text}: {printed}"
+    );
+    assert_eq!(format!("{status:?}"), format!("{:?}", ExitCode::from(1)));
+}
+
+#[test]
+fn a_genuine_request_needs_no_hint() {
+    let (text, status) = explain(
+        &(post("github", SECRET.as_bytes(), "a") + "a"),
+        &["--scheme", "github"],
+    )
+    .unwrap();
+
+    assert_eq!(text, "genuine: key default\n");
+    assert_eq!(format!("{status:?}"), format!("{:?}", ExitCode::SUCCESS));
+}
+
+#[test]
+fn a_line_end_more_or_less_is_found() {
+    for (signed, received, words) in [
+        ("a", "a\n", "without the LF that ends the body"),
+        ("a", "a\r\n", "without the CR LF that ends the body"),
+        ("a\n", "a", "with LF added to the body"),
+        ("a\r\n", "a", "with CR LF added to the body"),
+    ] {
+        let request = post("github", SECRET.as_bytes(), signed) + received;
+        hinted(&request, &["--scheme", "github"], words);
+    }
+}
+
+#[test]
+fn json_that_was_written_anew_is_found() {
+    for (signed, received, words) in [
+        (
+            r#"{"b":1,"a":2}"#,
+            r#"{"b": 1, "a": 2}"#,
+            "with the JSON body written without spaces",
+        ),
+        (
+            r#"{"b": 1, "a": 2}"#,
+            r#"{"b":1,"a":2}"#,
+            "with the JSON body written with a space",
+        ),
+        (
+            r#"{"a":2,"b":"é"}"#,
+            r#"{"a":2,"b":"\u00e9"}"#,
+            "with the JSON body written anew",
+        ),
+    ] {
+        let request = post("github", SECRET.as_bytes(), signed) + received;
+        hinted(&request, &["--scheme", "github"], words);
+    }
+}
+
+#[test]
+fn the_unit_of_the_timestamp_is_found() {
+    let milliseconds = Scheme::preset("designer-cloud").unwrap();
+    let seconds = milliseconds
+        .clone()
+        .with_timestamp_unit(Unit::Seconds)
+        .unwrap();
+    for (scheme, unit) in [(milliseconds, "seconds"), (seconds, "milliseconds")] {
+        let right = if unit == "seconds" {
+            "milliseconds"
+        } else {
+            "seconds"
+        };
+        let request = head(&scheme, SECRET.as_bytes(), &Method::POST, URL, "a") + "a";
+        hinted(
+            &request,
+            &["--unit", unit],
+            &format!("with the timestamp in {right}"),
+        );
+    }
+}
+
+#[test]
+fn another_clock_is_found_with_its_distance() {
+    let request = post("slack", SECRET.as_bytes(), "a") + "a";
+
+    hinted(
+        &request,
+        &["--scheme", "slack", "--now", "2026-11-21T14:00:00Z"],
+        "but for its time: it was signed 2 h ago",
+    );
+}
+
+#[test]
+fn another_scheme_is_found() {
+    for scheme in ["github", "stripe", "slack", "workflow"] {
+        let request = post(scheme, SECRET.as_bytes(), "a") + "a";
+        let other = if scheme == "shopify" {
+            "github"
+        } else {
+            "shopify"
+        };
+        hinted(
+            &request,
+            &["--scheme", other],
+            &format!("as `--scheme {scheme}`"),
+        );
+    }
+}
+
+#[test]
+fn another_spelling_of_the_url_is_found() {
+    let scheme = Scheme::preset("designer-cloud").unwrap();
+    for (base, target) in [
+        ("http://h.example", "/hooks/a?b=1"),
+        ("https://h.example:443", "/hooks/a?b=1"),
+        ("https://h.example", "/hooks/a/?b=1"),
+    ] {
+        let signed = PublicUrl::new(base, target);
+        let request = head(&scheme, SECRET.as_bytes(), &Method::GET, signed, "");
+        hinted(
+            &request,
+            &["--url", "https://h.example"],
+            &format!("for the public URL {base}{target}"),
+        );
+    }
+}
+
+#[test]
+fn another_reading_of_the_secret_is_found() {
+    let bytes = hex::decode(SECRET).unwrap();
+    let request = post("github", &bytes, "a") + "a";
+    hinted(
+        &request,
+        &["--scheme", "github"],
+        "with the secret read as hex",
+    );
+
+    let encoded = "c2VjcmV0IG9mIHR3ZW50eSBieXRlcw==";
+    for (signed, given, words) in [
+        (
+            &b"secret of twenty bytes"[..],
+            encoded,
+            "with the secret read as base64",
+        ),
+        (
+            b"0123456789abcdef",
+            "whsec_0123456789abcdef",
+            "with the secret without `whsec_`",
+        ),
+        (
+            b"0123456789abcdef",
+            " 0123456789abcdef",
+            "with the secret without the white space",
+        ),
+        (
+            b"0123456789abcdef\n",
+            "0123456789abcdef",
+            "with a line end after the secret",
+        ),
+        (
+            b"30313233343536373839616263646566",
+            "0123456789abcdef",
+            "with the secret as text, where the scheme decodes hex",
+        ),
+    ] {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all((post("github", signed, "a") + "a").as_bytes())
+            .unwrap();
+        let words_of_line = [
+            "explain",
+            "--scheme",
+            "github",
+            "--secret",
+            given,
+            file.path().to_str().unwrap(),
+        ];
+        let printed = Printed::default();
+        run(
+            &Line::try_parse_from(words_of_line).unwrap().args,
+            &mut printed.out(),
+        )
+        .unwrap();
+        assert!(
+            printed.text().contains(words),
+            "{words}: {}",
+            printed.text()
+        );
+    }
+}
+
+#[test]
+fn a_forgery_gets_no_hint() {
+    let request = post("github", b"another secret of some length", "a") + "a";
+
+    let (text, _) = explain(&request, &["--scheme", "github"]).unwrap();
+
+    assert!(!text.contains("hint:"), "{text}");
+    assert!(text.contains("nothing that was tried"), "{text}");
+}
+
+#[test]
+fn scripts_get_the_kind_of_each_hint() {
+    let request = post("github", SECRET.as_bytes(), "a") + "a\n";
+
+    let (text, _) = explain(&request, &["--scheme", "github", "--json"]).unwrap();
+    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+
+    assert_eq!(answer["genuine"], false);
+    assert_eq!(answer["reason"], "bad_signature");
+    assert_eq!(answer["hints"][0]["kind"], "line_end");
+}
+
+#[test]
+fn a_curl_line_is_explained_too() {
+    let signed = post("github", SECRET.as_bytes(), "it is");
+    let (_, value) = signed.split_once("x-hub-signature-256: ").unwrap();
+    let line = format!(
+        "curl -X POST -H 'X-Hub-Signature-256: {}' --data-binary 'it is' https://h/a",
+        value.trim()
+    );
+
+    let (text, _) = explain("", &["--scheme", "github", "--curl", &line]).unwrap();
+    let error = explain("", &["--curl", "curl -F a=b http://h"]).unwrap_err();
+
+    assert_eq!(text, "genuine: key default\n");
+    assert!(format!("{error:#}").contains("`-F`"), "{error:#}");
+}
+
+#[test]
+fn another_key_and_another_flow_of_the_configuration_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, secret) in [
+        ("a", SECRET),
+        ("old", "an old secret of some length"),
+        ("b", "the other flow's secret"),
+    ] {
+        std::fs::write(folder.path().join(name), secret).unwrap();
+    }
+    let config = folder.path().join("countersign.toml");
+    let text = CONFIG.replace("FOLDER", folder.path().to_str().unwrap());
+    std::fs::write(&config, text).unwrap();
+    let flags = ["--config", config.to_str().unwrap(), "--flow", "one"];
+
+    let old = post("github", b"an old secret of some length", "a") + "a";
+    let other = post("github", b"the other flow's secret", "a") + "a";
+
+    hinted(&old, &flags, "with the key `old` of this flow");
+    hinted(&other, &flags, "for the flow `two`");
+}
+
+const CONFIG: &str = include_str!("tests.toml");
