@@ -19,6 +19,23 @@ pub(crate) fn field<'a>(text: &'a [u8], name: &str) -> Result<Option<Cow<'a, [u8
     Ok(found)
 }
 
+/// The value of a field that is signed while other fields are not.
+///
+/// Names are words then: a body that another reader takes for JSON or XML is no form.
+pub(crate) fn only_field<'a>(
+    text: &'a [u8],
+    name: &str,
+) -> Result<Option<Cow<'a, [u8]>>, Malformed> {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    for pair in pairs(text) {
+        let (key, _) = pair?;
+        if key.is_empty() || !key.iter().all(is_word) {
+            return Err(Malformed);
+        }
+    }
+    field(text, name)
+}
+
 /// Every name in order, each with its different values in order, nothing between.
 pub(crate) fn sorted(text: &[u8]) -> Result<Vec<u8>, Malformed> {
     let mut fields = BTreeMap::<_, BTreeSet<_>>::new();
@@ -90,6 +107,20 @@ mod tests {
         assert_eq!(field(b"b=1&b=2&a=3", "a"), Ok(Some(b"3".as_slice().into())));
         for broken in ["a=%", "a=%2", "a=%zz", "%=1&a=1", "a=%+1"] {
             assert_eq!(field(broken.as_bytes(), "a"), Err(Malformed), "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_signed_field_is_not_hidden_in_another_language() {
+        let found = |text| only_field(text, "payload").map(|value| value.map(Cow::into_owned));
+
+        assert_eq!(found(b"a=1&payload=%7B%7D"), Ok(Some(b"{}".to_vec())));
+        for disguised in [
+            br#"{"ref":"EVIL","x":"&payload=%7B%7D&y="}"#.as_slice(),
+            b"<a>&payload=%7B%7D",
+            b"=1&payload=%7B%7D",
+        ] {
+            assert_eq!(found(disguised), Err(Malformed));
         }
     }
 

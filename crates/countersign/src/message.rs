@@ -123,6 +123,11 @@ impl Template {
         self.parts.contains(part)
     }
 
+    /// Whether the secret stands before everything else, where a plain hash can be lengthened.
+    pub(crate) fn begins_with_secret(&self) -> bool {
+        matches!(self.parts.first(), Some(Part::Secret))
+    }
+
     /// Whether the body is part of the message.
     pub(crate) fn covers_body(&self) -> bool {
         self.covers_body

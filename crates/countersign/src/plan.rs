@@ -26,6 +26,7 @@ pub(crate) struct Plan {
     form: Form,
     layout: Layout,
     names: HeaderSet,
+    listed: Vec<HeaderName>,
     fallbacks: Vec<HeaderSet>,
     slots: Vec<(String, HeaderName)>,
     unit: Option<Unit>,
@@ -81,11 +82,13 @@ impl Plan {
         let layout = Layout::new(&form.signature, timestamp_at(form), labels);
         let mut sets = header_sets(form).into_iter();
         let slots = form.signature.slots.iter();
+        let names = sets
+            .next()
+            .ok_or(SchemeError::Nothing("header of the signature"))?;
         Ok(Self {
             layout,
-            names: sets
-                .next()
-                .ok_or(SchemeError::Nothing("header of the signature"))?,
+            listed: names.timestamp.iter().chain(&names.id).cloned().collect(),
+            names,
             fallbacks: sets.collect(),
             slots: slots
                 .filter_map(|slot| Some((slot.label.clone(), header(&slot.from)?.clone())))
@@ -137,7 +140,7 @@ impl Plan {
 
     /// The headers that a list of signed headers has to name.
     pub(crate) fn listed(&self) -> &[HeaderName] {
-        self.names.timestamp.as_slice()
+        &self.listed
     }
 
     /// The headers that a signer writes.

@@ -102,7 +102,7 @@ impl Derived {
         match self {
             Self::BodyBase64Url => Ok(URL_SAFE_NO_PAD.encode(source.body).into_bytes()),
             Self::BodyCrc32 => Ok(crc32(source.body).to_string().into_bytes()),
-            Self::FormField(name) => form::field(source.body, name)
+            Self::FormField(name) => form::only_field(source.body, name)
                 .map_err(|_| Reason::MalformedBody)?
                 .map(|value| value.into_owned())
                 .ok_or(Reason::MissingElement),
@@ -117,7 +117,7 @@ impl Derived {
             Self::Listed(name) => listed(source, name),
             // A template is not filled in before its parameters are.
             Self::Parameter(_) => Err(Reason::MissingElement),
-            Self::TargetEscaped => Ok(escaped(source.url.target).into_bytes()),
+            Self::TargetEscaped => escaped(source.url.target).map(String::into_bytes),
             Self::TokenClaims => Ok(source.token.claims.to_vec()),
             Self::TokenHead => Ok(source.token.head.to_vec()),
             Self::Url(port) => Ok(with_port(source.url.base, *port, source.url.target)),
@@ -204,9 +204,11 @@ fn listed(source: &Source<'_>, name: &HeaderName) -> Result<Vec<u8>, Reason> {
 }
 
 /// The target as `encodeURI(path + "?" + escape(query))` of JavaScript writes it.
-fn escaped(target: &str) -> String {
+///
+/// What JavaScript would drop is refused: it would not be signed.
+fn escaped(target: &str) -> Result<String, Reason> {
     let mut out = String::with_capacity(target.len());
-    let mut halves = target.splitn(3, '?');
+    let mut halves = target.split('?');
     for byte in halves.next().unwrap_or_default().bytes() {
         match byte {
             _ if byte.is_ascii_alphanumeric() || b";,/?:@&=+$-_.!~*'()#".contains(&byte) => {
@@ -215,7 +217,10 @@ fn escaped(target: &str) -> String {
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }
-    let query = halves.next().unwrap_or_default();
+    let query = match (halves.next(), halves.next()) {
+        (Some(""), _) | (_, Some(_)) => return Err(Reason::MalformedUrl),
+        (query, None) => query.unwrap_or_default(),
+    };
     if !query.is_empty() {
         out.push('?');
     }
@@ -227,7 +232,7 @@ fn escaped(target: &str) -> String {
             _ => out.push_str(&format!("%25{byte:02X}")),
         }
     }
-    out
+    Ok(out)
 }
 
 fn with_port(base: &str, port: Port, target: &str) -> Vec<u8> {

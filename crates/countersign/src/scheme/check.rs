@@ -150,6 +150,17 @@ fn check_signature(form: &Form) -> Result<Vec<&HeaderName>, SchemeError> {
 
 /// What is read is signed, and what is signed is read.
 fn check_signed(form: &Form) -> Result<(), SchemeError> {
+    for demand in form.require.iter().filter(|demand| demand.body.is_some()) {
+        let signed = |message: &Template| match &demand.from {
+            Place::Claim(_) => message.has_claims(),
+            Place::Header(name) => message.reads(name),
+            Place::Query(_) => message.covers_url(),
+            _ => message.covers_body(),
+        };
+        if !form.messages().all(signed) {
+            return Err(SchemeError::Unsigned("digest of the body"));
+        }
+    }
     let timestamp = form.timestamp.as_ref().map(|timestamp| &timestamp.from);
     let id = form.id.as_ref().map(|id| &id.from);
     for (name, part, read) in [

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "whatever fails here is to be seen")]
 
 mod credentials;
+mod downgrades;
 mod keys;
 mod properties;
 mod schemes;

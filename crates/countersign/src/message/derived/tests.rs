@@ -12,9 +12,11 @@ fn a_query_is_escaped_twice_and_a_path_once() {
         ("/api/resources/1", "/api/resources/1"),
         ("/a b", "/a%20b"),
         ("/a%20b?q=1&w=2", "/a%2520b?q%253D1%2526w%253D2"),
-        ("/?", "/"),
     ] {
-        assert_eq!(escaped(target), text);
+        assert_eq!(escaped(target).as_deref(), Ok(text));
+    }
+    for unsigned in ["/a?", "/a??b", "/a?b?c"] {
+        assert_eq!(escaped(unsigned), Err(Reason::MalformedUrl), "{unsigned}");
     }
 }
 
