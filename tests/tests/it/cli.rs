@@ -221,6 +221,7 @@ fn a_command_line_that_is_wrong_ends_with_two_and_says_so() {
         &["serve", "--confi", "x"],
         &["sign", "--data", "x"],
         &["verify", "/nowhere/at/all"],
+        &["schemes", "test", "/nowhere/at/all"],
     ] {
         let output = countersign(words);
 
@@ -234,7 +235,7 @@ fn every_command_explains_itself() {
     let help = String::from_utf8(countersign(&["--help"]).stdout).unwrap();
 
     for command in [
-        "demo", "serve", "config", "sign", "send", "verify", "events",
+        "demo", "serve", "config", "sign", "send", "verify", "events", "schemes",
     ] {
         assert!(help.contains(command), "{help}");
         let own = countersign(&[command, "--help"]);

@@ -16,6 +16,7 @@ mod perf;
 mod quickstart;
 mod refuse;
 mod repeat;
+mod schemes;
 mod shutdown;
 mod slow;
 mod store;
