@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, Method, header};
 
-use crate::{Rejection, Signed, Verified, Verifier};
+use crate::{KeyId, Rejection, Signed, Validity, Verified, Verifier};
 
 mod api_key;
 mod basic;
@@ -54,6 +54,19 @@ impl Auth {
             Self::Basic(_) => *name == header::AUTHORIZATION,
             Self::ApiKey(api_key) => api_key.reads(name),
             Self::Signature(verifier) => verifier.reads(name),
+        }
+    }
+
+    /// The keys and users by which senders are known, and when each counts; without users whose name is no [`KeyId`].
+    pub fn keys(&self) -> Vec<(KeyId, Validity)> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Basic(basic) => basic.keys().collect(),
+            Self::ApiKey(api_key) => api_key.keys().collect(),
+            Self::Signature(verifier) => verifier
+                .keys()
+                .map(|(id, validity)| (id.clone(), validity))
+                .collect(),
         }
     }
 

@@ -142,14 +142,25 @@ impl fmt::Debug for Material {
 }
 
 /// When a key counts: from `not_before` on, up to and without `not_after`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Validity {
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Validity {
     not_before: Option<SystemTime>,
     not_after: Option<SystemTime>,
 }
 
 impl Validity {
-    pub(crate) fn covers(&self, now: SystemTime) -> bool {
+    /// The first instant at which the key counts; none where it always has.
+    pub fn not_before(&self) -> Option<SystemTime> {
+        self.not_before
+    }
+
+    /// The first instant at which the key counts no longer; none where it always will.
+    pub fn not_after(&self) -> Option<SystemTime> {
+        self.not_after
+    }
+
+    /// Whether the key counts at this instant.
+    pub fn covers(&self, now: SystemTime) -> bool {
         self.not_before.is_none_or(|first| first <= now)
             && self.not_after.is_none_or(|end| now < end)
     }

@@ -33,7 +33,7 @@ mod window;
 pub mod fuzzing;
 
 pub use auth::{ApiKey, Auth, Basic};
-pub use key::{InvalidKeyId, Key, KeyError, KeyId, KeyProblem, Keyring};
+pub use key::{InvalidKeyId, Key, KeyError, KeyId, KeyProblem, Keyring, Validity};
 pub use rejection::{Hint, Reason, Rejection};
 pub use scheme::{Scheme, SchemeError, Unproven, Weakness};
 pub use secret::Secret;

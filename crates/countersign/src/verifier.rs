@@ -19,7 +19,7 @@ use crate::scheme::Form;
 use crate::window::Place;
 use crate::{
     Hint, KeyId, Keyring, PublicUrl, Reason, Rejection, ReplayKey, Scheme, SchemeError, Signed,
-    Unit, Verified, Window,
+    Unit, Validity, Verified, Window,
 };
 
 /// Verifies requests under one scheme with one keyring.
@@ -84,6 +84,15 @@ impl Verifier {
     /// How far the signed time may lie from now.
     pub fn window(&self) -> Option<Window> {
         self.window
+    }
+
+    /// The keys, in order, and when each counts.
+    pub fn keys(&self) -> impl Iterator<Item = (&KeyId, Validity)> {
+        let mut last = None;
+        let keys = self.plans.first().into_iter().flat_map(Plan::keys);
+        // A key of several readings is there once for each of them, one after the other.
+        keys.filter(move |key| last.replace(&key.id) != Some(&key.id))
+            .map(|key| (&key.id, key.validity()))
     }
 
     /// The scheme that is verified.
@@ -199,7 +208,8 @@ impl Verifier {
                 break;
             }
         }
-        let (key, replay_key) = outcome?;
+        let (key, replay_key) =
+            outcome.map_err(|reason| Rejection::from(reason).signed_at(elements.time, now))?;
         self.check_time(plan, &elements, now)?;
         Ok(Verified::signed(key.clone(), elements.time, replay_key))
     }
@@ -253,7 +263,9 @@ impl Verifier {
         let hint = plan
             .unit()
             .and_then(|unit| hint(unit, elements.timestamp, window, now));
-        Err(Rejection::with_hint(reason, hint))
+        Err(Rejection::from(reason)
+            .with_hint(hint)
+            .signed_at(Some(time), now))
     }
 }
 

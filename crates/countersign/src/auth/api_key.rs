@@ -5,10 +5,10 @@ use std::fmt;
 use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 
 use super::basic::authorization;
-use crate::key::{Material, Validity};
+use crate::key::Material;
 use crate::mac::{Tag, sha256};
 use crate::message::only_line;
-use crate::{KeyError, KeyId, Keyring, MAX_HEADER, Reason, Rejection, Signed, Verified};
+use crate::{KeyError, KeyId, Keyring, MAX_HEADER, Reason, Rejection, Signed, Validity, Verified};
 
 /// The API keys that may send, and the one place where they are looked for.
 ///
@@ -93,6 +93,10 @@ impl ApiKey {
             Place::Query(name) => Some(name),
             Place::Bearer | Place::Header(_) => None,
         }
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = (KeyId, Validity)> {
+        self.keys.iter().map(|key| (key.id.clone(), key.validity))
     }
 
     pub(super) fn reads(&self, name: &HeaderName) -> bool {

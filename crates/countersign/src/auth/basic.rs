@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 use crate::mac::{MacKey, Tag, sha256};
 use crate::message::only_line;
 use crate::{
-    KeyError, KeyId, KeyProblem, MAX_HEADER, Reason, Rejection, Secret, Signed, Verified, encoding,
+    KeyError, KeyId, KeyProblem, MAX_HEADER, Reason, Rejection, Secret, Signed, Validity, Verified,
+    encoding,
 };
 
 /// The users that may send, with their passwords.
@@ -73,6 +74,11 @@ impl Basic {
             }
         }
         Ok(Self { key, users: known })
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = (KeyId, Validity)> {
+        let ids = self.users.iter().filter_map(|user| user.id.clone());
+        ids.map(|id| (id, Validity::default()))
     }
 
     pub(super) fn check_head(&self, headers: &HeaderMap) -> Result<(), Rejection> {

@@ -49,6 +49,10 @@ impl PlanKey {
         self.validity.covers(now)
     }
 
+    pub(crate) fn validity(&self) -> Validity {
+        self.validity
+    }
+
     /// Whether this key makes signatures under the label at `index`.
     pub(crate) fn answers_to(&self, index: usize) -> bool {
         self.labels.contains(&index)

@@ -312,3 +312,19 @@ mod ed25519 {
         }
     }
 }
+
+#[test]
+fn a_verifier_tells_its_keys_and_their_times_and_each_once() {
+    let end = Sent::post("github").now;
+    let ring = Keyring::new([key("old", SECRET).not_after(end), key("new", OTHER)]).unwrap();
+
+    for scheme in crate::support::PRESETS {
+        let verifier = Verifier::new(&preset(scheme), &ring).unwrap();
+        let keys: Vec<_> = verifier
+            .keys()
+            .map(|(id, validity)| (id.as_str(), validity.not_after()))
+            .collect();
+
+        assert_eq!(keys, [("old", Some(end)), ("new", None)], "{scheme}");
+    }
+}

@@ -219,3 +219,33 @@ fn the_time_of_the_verdict_is_the_signed_one() {
         );
     }
 }
+
+#[test]
+fn a_refusal_says_how_far_the_senders_clock_is_off() {
+    let mut sent = Sent::post("slack");
+    let signed = sent.now;
+    for (now, reason, difference) in [
+        (
+            signed + Duration::from_secs(400),
+            Reason::StaleTimestamp,
+            -400_000,
+        ),
+        (
+            signed - Duration::from_secs(400),
+            Reason::FutureTimestamp,
+            400_000,
+        ),
+    ] {
+        sent.now = now;
+        let rejection = sent.check(&verifier("slack")).unwrap_err();
+        assert_eq!(rejection.reason(), reason);
+        assert_eq!(rejection.clock_difference(), Some(difference));
+    }
+
+    sent.now = signed;
+    sent.body.push(b'!');
+    let forged = sent.check(&verifier("slack")).unwrap_err();
+    let timeless = Sent::post("github").check(&verifier("slack")).unwrap_err();
+    assert_eq!(forged.clock_difference(), Some(0));
+    assert_eq!(timeless.clock_difference(), None);
+}
