@@ -1,0 +1,254 @@
+//! How senders make sure of their receiver before they send: handshakes, said as data.
+//!
+//! One engine answers all of them. A handshake without a signature is answered from the head of a request,
+//! exactly as it is described, and never with more than the sender's own words or a MAC of them; one with
+//! a signature is looked at only after the verdict. Whatever is no handshake goes its usual way.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+
+use crate::element::{Source, Token};
+use crate::json::Json;
+use crate::mac;
+use crate::{Auth, Scheme, SchemeError, Secret, Signed, Verified};
+
+mod answer;
+mod check;
+mod description;
+mod echo;
+mod plain;
+mod preset;
+mod proof;
+
+pub use answer::HandshakeAnswer;
+pub(crate) use check::check;
+pub(crate) use description::HandshakeForm;
+pub(crate) use echo::Echo;
+use echo::Words;
+pub(crate) use plain::Plain;
+pub(crate) use proof::Expected;
+
+/// The handshakes that a receiver answers: those of its flow's scheme, and others beside them.
+#[derive(Clone, Default)]
+pub struct Handshakes {
+    forms: Arc<[HandshakeForm]>,
+    parameters: Parameters,
+}
+
+/// Texts that the receiver's configuration gives, some of them secret.
+type Parameters = BTreeMap<String, Secret>;
+
+/// A handshake with a token that is not the receiver's.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct WrongToken(());
+
+impl Handshakes {
+    /// The handshakes of a scheme; many have none.
+    pub fn of(scheme: &Scheme) -> Self {
+        Self {
+            forms: scheme.handshakes().into(),
+            parameters: Parameters::new(),
+        }
+    }
+
+    /// A handshake that goes with any scheme, by name.
+    pub fn preset(name: &str) -> Option<Self> {
+        let forms = preset::find(name)?;
+        Some(Self {
+            forms: forms.into(),
+            parameters: Parameters::new(),
+        })
+    }
+
+    /// The names of the handshakes that go with any scheme, in order.
+    pub fn preset_names() -> impl Iterator<Item = &'static str> {
+        preset::names()
+    }
+
+    /// These and others.
+    #[must_use]
+    pub fn and(self, others: &Self) -> Self {
+        let forms = self.forms.iter().chain(others.forms.iter());
+        let mut parameters = self.parameters;
+        parameters.extend(others.parameters.clone());
+        Self {
+            forms: forms.cloned().collect(),
+            parameters,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.forms.is_empty()
+    }
+
+    /// The texts that handshakes need and a receiver's configuration has to give. A handshake that lacks one
+    /// is not answered.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.forms.iter().flat_map(HandshakeForm::parameters)
+    }
+
+    /// The parameters that have no value yet.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        let known = |name: &&str| !self.parameters.contains_key(*name);
+        self.parameters().filter(known)
+    }
+
+    /// The same with this value for the parameter of this name.
+    pub fn with_parameter(mut self, name: &str, value: Secret) -> Result<Self, SchemeError> {
+        if !self.parameters().any(|known| known == name) {
+            return Err(SchemeError::UnknownParameter(name.to_owned()));
+        }
+        self.parameters.insert(name.to_owned(), value);
+        Ok(self)
+    }
+
+    /// Whether one of them brings a key for the flow.
+    pub fn bring_a_secret(&self) -> bool {
+        self.forms.iter().any(|form| form.takes.is_some())
+    }
+
+    /// The answer to a request whose head is a handshake, before its body is read or anything verified.
+    ///
+    /// # Errors
+    ///
+    /// It is one in everything but the token that proves the sender.
+    pub fn greet(
+        &self,
+        auth: &Auth,
+        request: &Signed<'_>,
+    ) -> Result<Option<HandshakeAnswer>, WrongToken> {
+        let mut wrong = Ok(None);
+        for form in self.forms.iter() {
+            if form.signed || form.takes.is_some() || !applies(form, request) {
+                continue;
+            }
+            if self.has_token(form, request) == Some(false) {
+                wrong = Err(WrongToken(()));
+                continue;
+            }
+            if let Some(answer) = self.answer(form, auth, request, None) {
+                return Ok(Some(answer));
+            }
+        }
+        wrong
+    }
+
+    /// The answer to a genuine request that is a handshake, and so no event.
+    pub fn confirm(
+        &self,
+        auth: &Auth,
+        request: &Signed<'_>,
+        verified: &Verified,
+    ) -> Option<HandshakeAnswer> {
+        if request.body.len() > LARGEST {
+            return None;
+        }
+        let mut signed = self.forms.iter().filter(|form| form.signed);
+        signed.find_map(|form| {
+            let fits = applies(form, request);
+            fits.then(|| self.answer(form, auth, request, Some(verified)))?
+        })
+    }
+
+    /// The secret that a request brings, and what is answered once it is kept.
+    ///
+    /// Nothing proves who brings it: ask only while somebody has said that the sender is about to.
+    pub fn offer(&self, auth: &Auth, request: &Signed<'_>) -> Option<(Secret, HandshakeAnswer)> {
+        let mut forms = self.forms.iter();
+        forms.find_map(|form| {
+            let place = form.takes.as_ref().filter(|_| applies(form, request))?;
+            let secret = Plain::default().read(place, &source(request))?;
+            let answer = self.answer(form, auth, request, None)?;
+            Some((Secret::new(secret), answer))
+        })
+    }
+
+    /// Whether the token is the receiver's; nothing where there is none to compare with.
+    fn has_token(&self, form: &HandshakeForm, request: &Signed<'_>) -> Option<bool> {
+        let token = form.token.as_ref()?;
+        let own = self.parameters.get(&token.parameter)?;
+        let sent = token.from.read(&source(request)).ok()??;
+        Some(mac::same(own.expose(), &sent))
+    }
+
+    fn answer(
+        &self,
+        form: &HandshakeForm,
+        auth: &Auth,
+        request: &Signed<'_>,
+        verified: Option<&Verified>,
+    ) -> Option<HandshakeAnswer> {
+        let source = source(request);
+        if form.token.is_some() && self.has_token(form, request) != Some(true) {
+            return None;
+        }
+        let visit = match &form.visit {
+            None => None,
+            Some(visit) => {
+                let url = visit.from.read(&source).ok()??;
+                let fits = visit.https.allows_with_query(&url);
+                Some(String::from_utf8(url.into_owned()).ok().filter(|_| fits)?)
+            }
+        };
+        let (key, mac) = match (&form.mac, auth) {
+            (None, _) => Default::default(),
+            (Some(mac), Auth::Signature(verifier)) => {
+                let challenge = Plain::from(mac).read(&mac.of, &source)?;
+                let by = verified.and_then(Verified::key);
+                let (key, tag) = verifier.seal(by, request.now, challenge.as_bytes())?;
+                (key.as_str(), mac.encoding.encode(&tag))
+            }
+            (Some(_), _) => return None,
+        };
+        let words = Words {
+            source: &source,
+            key,
+            mac: &mac,
+            parameters: &self.parameters,
+        };
+        HandshakeAnswer::new(&form.answer, words, visit)
+    }
+}
+
+fn applies(form: &HandshakeForm, request: &Signed<'_>) -> bool {
+    let source = source(request);
+    let conditions = &form.when.0;
+    // What cannot be read is no handshake.
+    conditions.iter().all(|when| when.applies(&source) == Ok(true))
+}
+
+fn source<'a>(request: &Signed<'a>) -> Source<'a> {
+    Source {
+        method: request.method,
+        url: request.url,
+        headers: request.headers,
+        body: request.body,
+        json: Json::default(),
+        token: Token::default(),
+        listed: &[],
+    }
+}
+
+/// Parameters may be secret: only their names are shown.
+impl fmt::Debug for Handshakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshakes")
+            .field("handshakes", &self.forms.len())
+            .field("parameters", &self.parameters.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+impl fmt::Display for WrongToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the handshake's token is not the one that is configured")
+    }
+}
+
+impl std::error::Error for WrongToken {}
+
+/// Larger bodies are events.
+const LARGEST: usize = 16 * 1024;
