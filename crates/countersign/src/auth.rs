@@ -1,15 +1,25 @@
-//! The four kinds of authentication, behind one question.
+//! The kinds of authentication, behind one question.
+
+use std::iter;
+use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, Method, header};
 
-use crate::{KeyId, Rejection, Signed, Validity, Verified, Verifier};
+use crate::{KeyId, Reason, Rejection, Signed, Validity, Verified, Verifier};
 
+mod address;
 mod api_key;
 mod basic;
+mod given;
+mod several;
 
+pub use address::{Addresses, InvalidNetwork};
 pub use api_key::ApiKey;
 pub use basic::Basic;
 pub(crate) use basic::credentials;
+use given::Doubt;
+pub use given::{Claim, Given, Unverified};
+pub use several::Several;
 
 /// How a flow knows its senders. There is no default: letting anybody in is written out.
 #[derive(Clone, Debug)]
@@ -22,26 +32,115 @@ pub enum Auth {
     ApiKey(ApiKey),
     /// By a signature over what is sent.
     Signature(Verifier),
+    /// By the address that it comes from.
+    Address(Addresses),
+    /// In any of several ways; made by [`Auth::any`].
+    Any(Several),
+    /// In several ways at once; made by [`Auth::all`].
+    All(Several),
 }
 
 impl Auth {
+    /// Any of these ways: the first that holds makes the verdict, and names its key and its repeats.
+    ///
+    /// Who signs one request in two of the ways has it accepted once in each: whoever captured it can leave one
+    /// signature out. `None` where there is nothing to choose from.
+    pub fn any(members: impl IntoIterator<Item = Self>) -> Option<Self> {
+        Several::new(members).map(Self::Any)
+    }
+
+    /// All of these ways at once: the first that is signed makes the verdict, and names its key and its repeats.
+    ///
+    /// `None` where nothing is demanded.
+    pub fn all(members: impl IntoIterator<Item = Self>) -> Option<Self> {
+        Several::new(members).map(Self::All)
+    }
+
     /// Looks at what can be judged before the body is read: presence and grammar, not genuineness.
+    ///
+    /// Who asks for an address is answered with that of nobody; see [`check_head_from`](Self::check_head_from).
     pub fn check_head(&self, method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
+        self.check_head_from(None, method, headers)
+    }
+
+    /// The same for a request from this address.
+    pub fn check_head_from(
+        &self,
+        client: Option<IpAddr>,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<(), Rejection> {
         match self {
             Self::None => Ok(()),
             Self::Basic(basic) => basic.check_head(headers),
             Self::ApiKey(api_key) => api_key.check_head(headers),
             Self::Signature(verifier) => verifier.check_head(method, headers),
+            Self::Address(addresses) => addresses.check(client),
+            Self::Any(several) => several.check_any_head(client, method, headers),
+            Self::All(several) => several.check_all_heads(client, method, headers),
         }
     }
 
-    /// Judges a request.
+    /// Judges a request by itself: nothing is known of its sender's address, and nobody can be asked for a password.
     pub fn verify(&self, request: &Signed<'_>) -> Result<Verified, Rejection> {
+        self.consider(request, Given::default())
+            .map_err(|doubt| match doubt {
+                Doubt::Asks => Reason::BadCredentials.into(),
+                Doubt::Rejected(rejection) => rejection,
+            })
+    }
+
+    /// Judges a request by itself and by what else is known of it.
+    ///
+    /// Where the verdict hangs on a password that somebody else knows, the error is what to ask; then judge again, with
+    /// the answer.
+    pub fn judge(&self, request: &Signed<'_>, given: Given) -> Result<Verified, Unverified> {
+        self.consider(request, given).map_err(|doubt| match doubt {
+            Doubt::Asks => Claim::read(request.headers).map_or_else(
+                |reason| Unverified::Rejected(reason.into()),
+                Unverified::Ask,
+            ),
+            Doubt::Rejected(rejection) => Unverified::Rejected(rejection),
+        })
+    }
+
+    fn consider(&self, request: &Signed<'_>, given: Given) -> Result<Verified, Doubt> {
+        Ok(match self {
+            Self::None => Verified::unsigned(None),
+            Self::Basic(basic) => return basic.verify(request, given.password),
+            Self::ApiKey(api_key) => api_key.verify(request)?,
+            Self::Signature(verifier) => verifier.verify(request)?,
+            Self::Address(addresses) => {
+                addresses.check(given.client)?;
+                Verified::unsigned(None)
+            }
+            Self::Any(several) => return several.any(request, given),
+            Self::All(several) => return several.all(request, given),
+        })
+    }
+
+    /// Each way of knowing senders by itself, in order; this one where it is not several.
+    pub fn parts(&self) -> Box<dyn Iterator<Item = &Self> + '_> {
         match self {
-            Self::None => Ok(Verified::unsigned(None)),
-            Self::Basic(basic) => basic.verify(request),
-            Self::ApiKey(api_key) => api_key.verify(request),
-            Self::Signature(verifier) => verifier.verify(request),
+            Self::Any(several) | Self::All(several) => {
+                Box::new(several.iter().flat_map(Self::parts))
+            }
+            part => Box::new(iter::once(part)),
+        }
+    }
+
+    /// The same with every signature's verifier as `change` makes it.
+    #[must_use]
+    pub fn with_signatures(self, mut change: impl FnMut(Verifier) -> Verifier) -> Self {
+        self.change_signatures(&mut change)
+    }
+
+    fn change_signatures(self, change: &mut dyn FnMut(Verifier) -> Verifier) -> Self {
+        match self {
+            Self::Signature(verifier) => Self::Signature(change(verifier)),
+            Self::Any(several) => Self::Any(several.map(change)),
+            Self::All(several) => Self::All(several.map(change)),
+            other => other,
         }
     }
 
@@ -50,33 +149,51 @@ impl Auth {
     /// Whoever passes a request on keeps such headers, whatever a `Connection` header says of them.
     pub fn reads(&self, name: &HeaderName) -> bool {
         match self {
-            Self::None => false,
+            Self::None | Self::Address(_) => false,
             Self::Basic(_) => *name == header::AUTHORIZATION,
             Self::ApiKey(api_key) => api_key.reads(name),
             Self::Signature(verifier) => verifier.reads(name),
+            Self::Any(several) | Self::All(several) => several.iter().any(|auth| auth.reads(name)),
         }
+    }
+
+    /// Whether a verdict depends on the sender's address.
+    pub fn reads_address(&self) -> bool {
+        self.parts().any(|part| matches!(part, Self::Address(_)))
+    }
+
+    /// Whether a verdict may depend on a password that somebody else knows.
+    pub fn asks(&self) -> bool {
+        self.parts()
+            .any(|part| matches!(part, Self::Basic(basic) if basic.asks()))
     }
 
     /// The keys and users by which senders are known, and when each counts; without users whose name is no [`KeyId`].
     pub fn keys(&self) -> Vec<(KeyId, Validity)> {
         match self {
-            Self::None => Vec::new(),
+            Self::None | Self::Address(_) => Vec::new(),
             Self::Basic(basic) => basic.keys().collect(),
             Self::ApiKey(api_key) => api_key.keys().collect(),
             Self::Signature(verifier) => verifier
                 .keys()
                 .map(|(id, validity)| (id.clone(), validity))
                 .collect(),
+            Self::Any(several) | Self::All(several) => {
+                several.iter().flat_map(Self::keys).collect()
+            }
         }
     }
 
-    /// The name of the kind: `none`, `basic`, `api_key` or `signature`.
+    /// The name of the kind: `none`, `basic`, `api_key`, `signature`, `address`, `any` or `all`.
     pub fn mode(&self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Basic(_) => "basic",
             Self::ApiKey(_) => "api_key",
             Self::Signature(_) => "signature",
+            Self::Address(_) => "address",
+            Self::Any(_) => "any",
+            Self::All(_) => "all",
         }
     }
 }
@@ -105,6 +222,15 @@ mod tests {
             (Auth::ApiKey(api_key().header(shop)), &["x-shop"]),
             (Auth::ApiKey(api_key().bearer()), &["authorization"]),
             (Auth::ApiKey(api_key().query("k")), &[]),
+            (
+                Auth::ApiKey(api_key().bearer().header(HeaderName::from_static("x-shop"))),
+                &["authorization", "x-shop"],
+            ),
+            (Auth::Address(Addresses::new([]).unwrap()), &[]),
+            (
+                Auth::any([Auth::ApiKey(api_key()), signature("designer-cloud")]).unwrap(),
+                &["x-api-key", "x-webhook-signature"],
+            ),
             (signature("designer-cloud"), &["x-webhook-signature"]),
             (
                 signature("svix"),

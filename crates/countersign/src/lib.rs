@@ -32,7 +32,9 @@ mod window;
 #[doc(hidden)]
 pub mod fuzzing;
 
-pub use auth::{ApiKey, Auth, Basic};
+pub use auth::{
+    Addresses, ApiKey, Auth, Basic, Claim, Given, InvalidNetwork, Several, Unverified,
+};
 pub use key::{InvalidKeyId, Key, KeyError, KeyId, KeyProblem, Keyring, Validity};
 pub use rejection::{Hint, Reason, Rejection};
 pub use scheme::{Scheme, SchemeError, Unproven, Weakness};

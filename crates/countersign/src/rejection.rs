@@ -100,8 +100,12 @@ macro_rules! reasons {
 }
 
 reasons! {
+    /// The request comes from an address that is not on the flow's list, or not known.
+    AddressNotAllowed: "address_not_allowed", "the sender's address is not on the flow's list";
     /// The body reads like a URL of this flow, which a signed GET or DELETE would verify as.
     AmbiguousBody: "ambiguous_body", "the body reads like a URL of this flow";
+    /// There are different API keys in several places.
+    AmbiguousCredentials: "ambiguous_credentials", "there are different keys in several places";
     /// The user, password or API key is not one of the flow's.
     BadCredentials: "bad_credentials", "the credentials are not this flow's";
     /// No configured key produces a signature that was sent.

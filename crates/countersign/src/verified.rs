@@ -33,6 +33,22 @@ impl Verified {
         }
     }
 
+    /// The verdict on one request that is verified in two ways: this one unless the other says more.
+    pub(crate) fn or_stronger(self, other: Self) -> Self {
+        match other.strength() > self.strength() {
+            true => other,
+            false => self,
+        }
+    }
+
+    /// What is signed says more than who sent it, and that more than nothing.
+    fn strength(&self) -> u8 {
+        match self.time.is_some() || self.replay_key.is_some() {
+            true => 2,
+            false => u8::from(self.key.is_some()),
+        }
+    }
+
     /// The verdict on two items of one request, of which this is the later.
     pub(crate) fn after(mut self, before: &Self) -> Self {
         if let (Some(one), Some(other)) = (self.replay_key, before.replay_key) {

@@ -10,12 +10,14 @@ use crate::mac::{Tag, sha256};
 use crate::message::only_line;
 use crate::{KeyError, KeyId, Keyring, MAX_HEADER, Reason, Rejection, Signed, Validity, Verified};
 
-/// The API keys that may send, and the one place where they are looked for.
+/// The API keys that may send, and the places where they are looked for.
 ///
-/// Keys are hashed as soon as they arrive, and hashes are compared in constant time, all of them.
+/// Keys are hashed as soon as they arrive, and hashes are compared in constant time, all of them. A request with keys in
+/// several places passes only if they are the same.
 #[derive(Clone)]
 pub struct ApiKey {
-    place: Place,
+    /// None is the default one.
+    places: Vec<Place>,
     keys: Vec<Known>,
 }
 
@@ -34,7 +36,7 @@ struct Known {
 }
 
 impl ApiKey {
-    /// Keys that are sent in the header `X-API-Key`.
+    /// Keys that are sent in the header `X-API-Key`, unless another place is said.
     pub fn new(keys: &Keyring) -> Result<Self, KeyError> {
         let known = keys.iter().map(|key| {
             let hash = match key.material() {
@@ -51,48 +53,58 @@ impl ApiKey {
             })
         });
         Ok(Self {
-            place: Place::Header(HeaderName::from_static("x-api-key")),
+            places: Vec::new(),
             keys: known.collect::<Result<_, KeyError>>()?,
         })
     }
 
-    /// Reads the key from this header instead.
+    /// Reads the key from this header, in place of `X-API-Key` or beside what else is said.
     #[must_use]
-    pub fn header(mut self, name: HeaderName) -> Self {
-        self.place = Place::Header(name);
-        self
+    pub fn header(self, name: HeaderName) -> Self {
+        self.place(Place::Header(name))
     }
 
-    /// Reads the key from `Authorization: Bearer` instead.
+    /// Reads the key from `Authorization: Bearer`, in place of `X-API-Key` or beside what else is said.
     #[must_use]
-    pub fn bearer(mut self) -> Self {
-        self.place = Place::Bearer;
-        self
+    pub fn bearer(self) -> Self {
+        self.place(Place::Bearer)
     }
 
-    /// Reads the key from this query parameter instead, as it stands there: nothing is decoded.
+    /// Reads the key from this query parameter, in place of `X-API-Key` or beside what else is said; as it stands
+    /// there: nothing is decoded.
     ///
     /// Query strings end up in the logs of everything on the way; use a header where you can.
     #[must_use]
-    pub fn query(mut self, name: impl Into<String>) -> Self {
-        self.place = Place::Query(name.into());
+    pub fn query(self, name: impl Into<String>) -> Self {
+        self.place(Place::Query(name.into()))
+    }
+
+    fn place(mut self, place: Place) -> Self {
+        self.places.push(place);
         self
     }
 
-    /// The header of its own that carries the key, if one does.
-    pub fn header_name(&self) -> Option<&HeaderName> {
-        match &self.place {
-            Place::Header(name) => Some(name),
-            Place::Bearer | Place::Query(_) => None,
+    fn places(&self) -> &[Place] {
+        match self.places.is_empty() {
+            true => &DEFAULT,
+            false => &self.places,
         }
     }
 
-    /// The query parameter that carries the key, if one does.
-    pub fn query_name(&self) -> Option<&str> {
-        match &self.place {
-            Place::Query(name) => Some(name),
+    /// The headers of their own that carry the key.
+    pub fn header_names(&self) -> impl Iterator<Item = &HeaderName> {
+        self.places().iter().filter_map(|place| match place {
+            Place::Header(name) => Some(name),
+            Place::Bearer | Place::Query(_) => None,
+        })
+    }
+
+    /// The query parameters that carry the key.
+    pub fn query_names(&self) -> impl Iterator<Item = &str> {
+        self.places().iter().filter_map(|place| match place {
+            Place::Query(name) => Some(name.as_str()),
             Place::Bearer | Place::Header(_) => None,
-        }
+        })
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = (KeyId, Validity)> {
@@ -100,24 +112,25 @@ impl ApiKey {
     }
 
     pub(super) fn reads(&self, name: &HeaderName) -> bool {
-        match &self.place {
+        self.places().iter().any(|place| match place {
             Place::Bearer => *name == AUTHORIZATION,
             Place::Header(header) => header == name,
             Place::Query(_) => false,
-        }
+        })
     }
 
     pub(super) fn check_head(&self, headers: &HeaderMap) -> Result<(), Rejection> {
         // The target is not part of the head that is looked at here.
-        if !matches!(self.place, Place::Query(_)) {
-            self.sent(headers, "")?;
+        match self.sent(headers, "") {
+            Err(reason) if self.query_names().next().is_none() || !is_absence(reason) => {
+                Err(reason.into())
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     pub(super) fn verify(&self, request: &Signed<'_>) -> Result<Verified, Rejection> {
-        let sent = self.sent(request.headers, request.url.target)?;
-        let hash = Tag::of(&sha256([sent]));
+        let hash = self.sent(request.headers, request.url.target)?;
         let mut matching = None;
         let mut any_active = false;
         for key in &self.keys {
@@ -134,28 +147,60 @@ impl ApiKey {
         }
     }
 
-    fn sent<'a>(&self, headers: &'a HeaderMap, target: &'a str) -> Result<&'a [u8], Reason> {
-        let key = match &self.place {
-            Place::Bearer => authorization(headers, b"bearer")?,
-            Place::Header(name) => match only_line(headers, name) {
+    /// The hash of the one key that was sent, in however many places.
+    fn sent(&self, headers: &HeaderMap, target: &str) -> Result<Tag, Reason> {
+        let mut sent: Option<Tag> = None;
+        let mut absence = Reason::MissingCredentials;
+        for place in self.places() {
+            let key = match place.read(headers, target) {
+                Ok(key) => Tag::of(&sha256([key])),
+                Err(Reason::MissingCredentials) => continue,
+                Err(reason) if is_absence(reason) => {
+                    absence = reason;
+                    continue;
+                }
+                Err(reason) => return Err(reason),
+            };
+            if sent.is_some_and(|other| !bool::from(other.matches(&key))) {
+                return Err(Reason::AmbiguousCredentials);
+            }
+            sent = Some(key);
+        }
+        sent.ok_or(absence)
+    }
+}
+
+impl Place {
+    fn read<'a>(&self, headers: &'a HeaderMap, target: &'a str) -> Result<&'a [u8], Reason> {
+        let key = match self {
+            Self::Bearer => authorization(headers, b"bearer")?,
+            Self::Header(name) => match only_line(headers, name) {
                 Err(Reason::MissingHeader) => return Err(Reason::MissingCredentials),
                 line => line?,
             },
-            Place::Query(name) => parameter(target, name)?,
+            Self::Query(name) => parameter(target, name)?,
         };
         match key.len() {
             0 => Err(Reason::MissingCredentials),
-            length if length > MAX_HEADER => Err(Reason::MalformedCredentials),
+            length if length > MAX_HEADER => Err(Reason::HeaderTooLong),
             _ => Ok(key),
         }
     }
+}
+
+/// Whether there is no key in a place: nothing at all, or an `Authorization` of another scheme.
+fn is_absence(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::MissingCredentials | Reason::MalformedCredentials
+    )
 }
 
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys: Vec<_> = self.keys.iter().map(|key| key.id.as_str()).collect();
         f.debug_struct("ApiKey")
-            .field("place", &self.place)
+            .field("places", &self.places())
             .field("keys", &keys)
             .finish()
     }
@@ -173,3 +218,5 @@ fn parameter<'a>(target: &'a str, name: &str) -> Result<&'a [u8], Reason> {
         None => Ok(value.as_bytes()),
     }
 }
+
+static DEFAULT: [Place; 1] = [Place::Header(HeaderName::from_static("x-api-key"))];

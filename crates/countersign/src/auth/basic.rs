@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
+use super::given::Doubt;
 use crate::mac::{MacKey, Tag, sha256};
 use crate::message::only_line;
 use crate::{
@@ -17,8 +18,11 @@ use crate::{
 ///
 /// Only keyed hashes are kept and compared. All users are tried and both halves always compared, so
 /// that neither a name's existence nor a password's length shows in the time an answer takes.
+///
+/// There may be users besides, whose passwords somebody else checks: see [`or_asks`](Self::or_asks).
 #[derive(Clone)]
 pub struct Basic {
+    asks: bool,
     key: MacKey,
     users: Vec<User>,
 }
@@ -41,6 +45,24 @@ impl Basic {
         users: impl IntoIterator<Item = (String, Secret)>,
     ) -> Result<Self, KeyError> {
         Self::build(users, 1)
+    }
+
+    /// Nobody whose password is known here.
+    ///
+    /// Whoever checks passwords is asked about every request: see [`Auth::judge`](crate::Auth::judge).
+    pub fn asking() -> Self {
+        Self {
+            asks: true,
+            key: hashing_key(&[]),
+            users: Vec::new(),
+        }
+    }
+
+    /// Has whoever checks passwords asked about requests of no user known here.
+    #[must_use]
+    pub fn or_asks(mut self) -> Self {
+        self.asks = true;
+        self
     }
 
     fn build(
@@ -73,7 +95,15 @@ impl Basic {
                 _ => known.push(user),
             }
         }
-        Ok(Self { key, users: known })
+        Ok(Self {
+            asks: false,
+            key,
+            users: known,
+        })
+    }
+
+    pub(super) fn asks(&self) -> bool {
+        self.asks
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = (KeyId, Validity)> {
@@ -87,20 +117,31 @@ impl Basic {
         Ok(())
     }
 
-    pub(super) fn verify(&self, request: &Signed<'_>) -> Result<Verified, Rejection> {
+    pub(super) fn verify(
+        &self,
+        request: &Signed<'_>,
+        answer: Option<bool>,
+    ) -> Result<Verified, Doubt> {
         let mut buffer = Zeroizing::new([0; MAX_HEADER]);
-        let (name, password) = credentials(request.headers, &mut *buffer)?;
-        let (name, password) = (self.key.tag([name]), self.key.tag([password]));
+        let (user, sent) = credentials(request.headers, &mut *buffer)?;
+        let (name, password) = (self.key.tag([user]), self.key.tag([sent]));
         let mut matching = None;
-        for user in &self.users {
-            let both = user.name.matches(&name) & user.password.matches(&password);
+        for known in &self.users {
+            let both = known.name.matches(&name) & known.password.matches(&password);
             if both.into() {
-                matching = Some(user);
+                matching = Some(known);
             }
         }
-        match matching {
-            Some(user) => Ok(Verified::unsigned(user.id.clone())),
-            None => Err(Reason::BadCredentials.into()),
+        match (matching, answer) {
+            (Some(known), _) => Ok(Verified::unsigned(known.id.clone())),
+            // Nobody has no password, whatever a hash says.
+            (None, _) if !self.asks || sent.is_empty() => Err(Reason::BadCredentials.into()),
+            (None, None) => Err(Doubt::Asks),
+            (None, Some(false)) => Err(Reason::BadCredentials.into()),
+            (None, Some(true)) => {
+                let name = str::from_utf8(user).unwrap_or_default();
+                Ok(Verified::unsigned(KeyId::parse(name).ok()))
+            }
         }
     }
 }
@@ -109,6 +150,7 @@ impl fmt::Debug for Basic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Basic")
             .field("users", &self.users.len())
+            .field("asks", &self.asks)
             .finish_non_exhaustive()
     }
 }

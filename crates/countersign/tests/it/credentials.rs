@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use countersign::{ApiKey, Auth, Basic, Key, KeyId, KeyProblem, Keyring, Reason, Secret, Verified};
+use countersign::{
+    ApiKey, Auth, Basic, Given, Key, KeyId, KeyProblem, Keyring, Reason, Secret, Unverified,
+    Verified,
+};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName};
 
@@ -244,6 +247,134 @@ fn an_api_key_may_be_a_bearer_token_or_stand_in_a_header_of_its_own() {
         reason(&own, header("x-api-key", SECRET)),
         Some(Reason::MissingCredentials)
     );
+}
+
+#[test]
+fn an_api_key_may_come_in_any_of_several_places() {
+    let auth = Auth::ApiKey(
+        ApiKey::new(&ring(&[SECRET]))
+            .unwrap()
+            .header(HeaderName::from_static("x-token"))
+            .bearer()
+            .query("key"),
+    );
+    let basic = basic("bob:another long password");
+    let with_token = |mut headers: HeaderMap| {
+        headers.append("x-token", SECRET.parse().unwrap());
+        headers
+    };
+
+    for headers in [
+        header("x-token", SECRET),
+        header("authorization", &format!("Bearer {SECRET}")),
+        with_token(header("authorization", &format!("Bearer {SECRET}"))),
+        with_token(basic.clone()),
+    ] {
+        assert_eq!(reason(&auth, headers), None);
+    }
+    for (headers, expected) in [
+        (header("x-api-key", SECRET), Reason::MissingCredentials),
+        (basic, Reason::MalformedCredentials),
+        (header("x-token", ""), Reason::MissingCredentials),
+        (header("x-token", &"x".repeat(5000)), Reason::HeaderTooLong),
+    ] {
+        assert_eq!(reason(&auth, headers), Some(expected));
+    }
+}
+
+#[test]
+fn different_keys_in_two_places_are_refused_whichever_is_right() {
+    let auth = Auth::ApiKey(
+        ApiKey::new(&ring(&[SECRET, OTHER]))
+            .unwrap()
+            .header(HeaderName::from_static("x-token"))
+            .bearer()
+            .query("key"),
+    );
+    let reason = |token: &str, bearer: &str, target: String| {
+        let mut headers = header("x-token", token);
+        let bearer = format!("Bearer {bearer}").parse().unwrap();
+        headers.append(AUTHORIZATION, bearer);
+        let mut sent = sent(headers);
+        sent.target = target;
+        let verdict = auth.verify(&sent.as_signed());
+        verdict.err().map(|rejection| rejection.reason())
+    };
+    let in_query = |key: &str| format!("/in?key={key}");
+
+    assert_eq!(reason(SECRET, SECRET, in_query(SECRET)), None);
+    for (token, bearer, query) in [
+        (SECRET, OTHER, SECRET),
+        (SECRET, SECRET, OTHER),
+        (SECRET, SECRET, "wrong"),
+        ("wrong", SECRET, SECRET),
+        (OTHER, SECRET, ""),
+    ] {
+        assert_eq!(
+            reason(token, bearer, in_query(query)),
+            Some(Reason::AmbiguousCredentials),
+            "{token} {bearer} {query}"
+        );
+    }
+}
+
+#[test]
+fn a_password_that_is_kept_elsewhere_is_asked_for_once_nothing_else_is_left() {
+    let keeper = Auth::Basic(Basic::asking());
+    let Auth::Basic(known) = users() else {
+        panic!("they are users")
+    };
+    let both = Auth::Basic(known.or_asks());
+    let judge = |auth: &Auth, headers: HeaderMap, password| {
+        let given = Given {
+            password,
+            ..Given::default()
+        };
+        auth.judge(&sent(headers).as_signed(), given)
+    };
+
+    for auth in [&keeper, &both] {
+        let asked = judge(auth, basic("eve:kept: elsewhere"), None).unwrap_err();
+        let Unverified::Ask(claim) = asked else {
+            panic!("{asked:?}")
+        };
+        assert_eq!(claim.user(), b"eve");
+        assert_eq!(claim.password().expose(), b"kept: elsewhere");
+        assert!(!format!("{claim:?}").contains("kept"), "{claim:?}");
+
+        let right = judge(auth, basic("eve:kept: elsewhere"), Some(true)).unwrap();
+        assert_eq!(right.key().unwrap().as_str(), "eve");
+        for (headers, answer, expected) in [
+            (
+                basic("eve:kept: elsewhere"),
+                Some(false),
+                Reason::BadCredentials,
+            ),
+            (basic("eve:"), None, Reason::BadCredentials),
+            (basic("eve:"), Some(true), Reason::BadCredentials),
+            (HeaderMap::new(), None, Reason::MissingCredentials),
+            (HeaderMap::new(), Some(true), Reason::MissingCredentials),
+            (
+                header("authorization", "Basic !!"),
+                Some(true),
+                Reason::MalformedCredentials,
+            ),
+        ] {
+            let refused = judge(auth, headers, answer).unwrap_err();
+            assert!(
+                matches!(refused, Unverified::Rejected(it) if it.reason() == expected),
+                "{refused:?}"
+            );
+        }
+        assert_eq!(
+            reason(auth, basic("eve:kept: elsewhere")),
+            Some(Reason::BadCredentials)
+        );
+    }
+    let known = judge(&both, basic("bob:another long password"), Some(false)).unwrap();
+    assert_eq!(known.key().unwrap().as_str(), "bob");
+    let not_asked = judge(&users(), basic("eve:x"), Some(true)).unwrap_err();
+    assert!(matches!(not_asked, Unverified::Rejected(_)));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod downgrades;
 mod keys;
 mod properties;
 mod schemes;
+mod several;
 mod signatures;
 mod support;
 mod table;

@@ -1,0 +1,82 @@
+//! What a verdict depends on besides what was received, and what has to be asked for it.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use http::HeaderMap;
+use zeroize::Zeroizing;
+
+use super::credentials;
+use crate::{MAX_HEADER, Reason, Rejection, Secret};
+
+/// What is known of a request besides what was received. By default nothing is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given {
+    /// The sender's address, as far as it can be trusted; one that is not known is on no list.
+    pub client: Option<IpAddr>,
+    /// Whether the request's user has the request's password, once that was asked.
+    pub password: Option<bool>,
+}
+
+/// Why a request is not verified, or not yet.
+#[derive(Clone, Debug)]
+pub enum Unverified {
+    /// The verdict hangs on whether this is true.
+    Ask(Claim),
+    /// The request did not verify.
+    Rejected(Rejection),
+}
+
+/// What a sender claims: to be a user with this password.
+#[derive(Clone)]
+pub struct Claim {
+    user: Vec<u8>,
+    password: Secret,
+}
+
+impl Claim {
+    pub(super) fn read(headers: &HeaderMap) -> Result<Self, Reason> {
+        let mut buffer = Zeroizing::new([0; MAX_HEADER]);
+        let (user, password) = credentials(headers, &mut *buffer)?;
+        Ok(Self {
+            user: user.to_vec(),
+            password: Secret::new(password),
+        })
+    }
+
+    /// The user's name, as received.
+    pub fn user(&self) -> &[u8] {
+        &self.user
+    }
+
+    /// The password.
+    pub fn password(&self) -> &Secret {
+        &self.password
+    }
+}
+
+/// What a sender writes for a name may be a password in the wrong field.
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Claim(..)")
+    }
+}
+
+/// Why there is no verdict yet, without the question spelled out.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Doubt {
+    Asks,
+    Rejected(Rejection),
+}
+
+impl From<Rejection> for Doubt {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<Reason> for Doubt {
+    fn from(reason: Reason) -> Self {
+        Self::Rejected(reason.into())
+    }
+}
