@@ -135,13 +135,16 @@ impl Demand {
 
 impl DigestText {
     fn spells(self, text: &[u8], body: &[u8]) -> bool {
+        self.text(body).as_bytes() == text
+    }
+
+    pub(crate) fn text(self, body: &[u8]) -> String {
         let digest = mac::sha256([body]);
-        let wanted = match self {
+        match self {
             Self::Sha256Base64 => STANDARD.encode(digest),
             Self::Sha256Base64Url => URL_SAFE_NO_PAD.encode(digest),
             Self::Sha256Hex => hex::encode(digest),
-        };
-        wanted.as_bytes() == text
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A field that cannot be read, or a name that is there twice.
+/// A field that cannot be read, a name that is there twice, or fields without end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Malformed;
 
@@ -36,12 +36,35 @@ pub(crate) fn only_field<'a>(
     field(text, name)
 }
 
+/// The text with one field of this name, at its end, and the others as they are.
+pub(crate) fn put(text: &[u8], name: &str, value: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let mut fields = Vec::new();
+    for pair in text.split(|byte| *byte == b'&') {
+        let (key, _) = cut(pair)?;
+        if *key != *name.as_bytes() && !pair.is_empty() {
+            fields.push(pair);
+        }
+    }
+    let own = [encode(name.as_bytes()), encode(value)].join("=");
+    fields.push(own.as_bytes());
+    Ok(fields.join(&b'&'))
+}
+
 /// Every name in order, each with its different values in order, nothing between.
+///
+/// A URL stands before them: there is a field, and no name that a URL could go on with.
 pub(crate) fn sorted(text: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let goes_on = |byte: &u8| b"/?&=#%".contains(byte);
     let mut fields = BTreeMap::<_, BTreeSet<_>>::new();
     for pair in pairs(text) {
         let (name, value) = pair?;
+        if name.is_empty() || name.iter().any(goes_on) {
+            return Err(Malformed);
+        }
         fields.entry(name).or_default().insert(value);
+    }
+    if fields.is_empty() {
+        return Err(Malformed);
     }
     let mut out = Vec::with_capacity(text.len());
     for (name, values) in &fields {
@@ -57,12 +80,23 @@ type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 fn pairs(text: &[u8]) -> impl Iterator<Item = Result<Pair<'_>, Malformed>> {
     let pairs = text.split(|byte| *byte == b'&');
-    pairs.filter(|pair| !pair.is_empty()).map(|pair| {
-        let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        let name = decode(halves.next().unwrap_or_default())?;
-        let value = decode(halves.next().unwrap_or_default())?;
-        Ok((name, value))
-    })
+    pairs.filter(|pair| !pair.is_empty()).map(cut)
+}
+
+fn cut(pair: &[u8]) -> Result<Pair<'_>, Malformed> {
+    let mut halves = pair.splitn(2, |byte| *byte == b'=');
+    let name = decode(halves.next().unwrap_or_default())?;
+    let value = decode(halves.next().unwrap_or_default())?;
+    Ok((name, value))
+}
+
+fn encode(text: &[u8]) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte);
+    let letter = |byte: &u8| match is_plain(byte) {
+        true => char::from(*byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    text.iter().map(letter).collect()
 }
 
 /// Undoes `+` and `%20`; a percent sign without two hex digits after it is refused.
@@ -88,6 +122,9 @@ fn decode(text: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
     }
     Ok(Cow::Owned(out))
 }
+
+/// More fields than any sender has in a form.
+const MOST_FIELDS: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -122,6 +159,22 @@ mod tests {
         ] {
             assert_eq!(found(disguised), Err(Malformed));
         }
+    }
+
+    #[test]
+    fn a_field_is_put_once_at_the_end_and_reads_as_it_was_put() {
+        for (text, expected) in [
+            ("", "b+=a%20%26%C3%A9"),
+            ("a=1&c", "a=1&c&b+=a%20%26%C3%A9"),
+            ("b+=1&&a=%2F&b%20=2", "a=%2F&b+=a%20%26%C3%A9"),
+        ] {
+            let expected = expected.replace("b+", "b%20");
+            let put = put(text.as_bytes(), "b ", "a &é".as_bytes()).unwrap();
+            assert_eq!(String::from_utf8_lossy(&put), expected);
+            let found = field(&put, "b ").unwrap().unwrap();
+            assert_eq!(*found, *"a &é".as_bytes());
+        }
+        assert_eq!(put(b"a=%", "b", b""), Err(Malformed));
     }
 
     #[test]

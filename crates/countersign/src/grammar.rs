@@ -262,54 +262,6 @@ impl Layout {
         found.seen = found.seen.saturating_add(1);
         Ok(())
     }
-
-    /// The header lines that carry a timestamp and signatures under labels of this layout.
-    ///
-    /// A grammar with room for one signature in a header that must not be repeated gets the first.
-    pub(crate) fn write(&self, timestamp: Option<&str>, tags: &[(usize, Tag)]) -> Vec<String> {
-        let signatures = tags.iter().filter_map(|(label, tag)| {
-            let label = self.labels.get(*label)?;
-            let text = self.encoding.encode(tag.bytes(label.length?));
-            Some((label.name.as_str(), text))
-        });
-        let joined = |separator: &str, first: Option<String>, between: &str| {
-            let items = signatures
-                .clone()
-                .map(|(label, text)| format!("{label}{between}{text}"));
-            let items: Vec<_> = first.into_iter().chain(items).collect();
-            vec![items.join(separator)]
-        };
-        let each = |prefix: &str| {
-            let lines = signatures
-                .clone()
-                .map(|(_, text)| format!("{prefix}{text}"));
-            lines
-                .take(if self.repeated { MAX_SIGNATURES } else { 1 })
-                .collect()
-        };
-        match &self.grammar {
-            Grammar::Bare => each(""),
-            Grammar::Prefix(prefix) | Grammar::OptionalPrefix(prefix) => each(prefix),
-            Grammar::Labels | Grammar::LabelsOr(_) => joined(" ", None, ","),
-            Grammar::Marked(marks) => {
-                joined(&marks.between.to_string(), None, &marks.after.to_string())
-            }
-            // A token's claims are the sender's own.
-            Grammar::Token(_) => Vec::new(),
-            Grammar::Pairs(separator) | Grammar::PairsOrBlanks(separator) => {
-                let first = match (&self.timestamp, timestamp) {
-                    (TimestampAt::Pair(name), Some(text)) => Some(format!("{name}={text}")),
-                    _ => None,
-                };
-                joined(&separator.to_string(), first, "=")
-            }
-            Grammar::Positions(separator) => {
-                let inside = matches!(self.timestamp, TimestampAt::First);
-                let first = timestamp.filter(|_| inside).map(str::to_owned);
-                joined(&separator.to_string(), first, "")
-            }
-        }
-    }
 }
 
 impl<'a> Found<'a> {

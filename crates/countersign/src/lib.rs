@@ -40,7 +40,7 @@ pub use rejection::{Hint, Reason, Rejection};
 pub use scheme::{Scheme, SchemeError, Unproven, Weakness};
 pub use secret::Secret;
 pub use signed::{PublicUrl, Signed};
-pub use signer::{SignError, Signer, ToSign};
+pub use signer::{SignError, Signer, ToSign, Written};
 pub use timestamp::Unit;
 pub use verified::{FlowSalt, ReplayKey, Verified};
 pub use verifier::Verifier;

@@ -8,9 +8,13 @@ use subtle::{Choice, ConstantTimeEq};
 use crate::Secret;
 
 pub(crate) mod certificate;
+#[cfg(feature = "ed25519")]
+mod private;
 #[cfg(any(feature = "ecdsa", feature = "ed25519", feature = "rsa"))]
 mod public;
 
+#[cfg(feature = "ed25519")]
+pub(crate) use private::PrivateKey;
 #[cfg(any(feature = "ecdsa", feature = "ed25519", feature = "rsa"))]
 pub(crate) use public::PublicKey;
 
@@ -38,6 +42,18 @@ pub(crate) enum Digest {
 }
 
 impl Digest {
+    /// Whether such signatures can be made here.
+    pub(crate) fn can_sign(self) -> bool {
+        !matches!(
+            self,
+            Self::EcdsaP256
+                | Self::EcdsaP256Fixed
+                | Self::RsaSha1
+                | Self::RsaSha256
+                | Self::RsaSha512
+        )
+    }
+
     /// The length of a signature in bytes, where all have the same.
     pub(crate) fn length(self) -> Option<usize> {
         match self {

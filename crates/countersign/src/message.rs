@@ -86,8 +86,20 @@ impl Template {
 
     /// Whether headers that a header lists are part of the message.
     pub(crate) fn has_list(&self) -> bool {
-        let is_list = |part: &Part| matches!(part, Part::Derived(Derived::Listed(_)));
-        self.parts.iter().any(is_list)
+        self.list().is_some()
+    }
+
+    /// The header that lists signed headers, if that is how some of them are signed.
+    pub(crate) fn list(&self) -> Option<&HeaderName> {
+        self.parts.iter().find_map(|part| match part {
+            Part::Derived(Derived::Listed(name)) => Some(name),
+            _ => None,
+        })
+    }
+
+    /// Whether headers are part of the message.
+    pub(crate) fn reads_headers(&self) -> bool {
+        self.covers_headers || self.has_list()
     }
 
     /// The names of the parameters that have no value yet.

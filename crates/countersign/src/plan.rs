@@ -13,7 +13,7 @@ use crate::scheme::{Form, Place, Rule, When};
 use crate::{Key, KeyError, KeyProblem, Keyring, Reason, Scheme, SchemeError, Unit};
 
 mod lock;
-mod material;
+pub(crate) mod material;
 mod read;
 mod token;
 

@@ -1,45 +1,47 @@
 //! The inverse of a verifier: for outgoing requests, for tests, for the command line.
 
-use std::error::Error;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::header::{Entry, InvalidHeaderValue};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http::header::Entry;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
-use crate::element::{Source, Token};
-use crate::message::Words;
-use crate::plan::{Plan, is_id};
-use crate::{KeyError, KeyProblem, Keyring, PublicUrl, Reason, Scheme, SchemeError};
+use crate::{Keyring, PublicUrl, Scheme, SchemeError};
 
-/// Signs requests under one scheme.
+mod draft;
+mod error;
+mod key;
+mod line;
+mod way;
+
+use draft::Draft;
+pub use error::SignError;
+use way::Way;
+
+/// Signs requests under one scheme: those of MACs, of plain hashes, of Ed25519 and of shared tokens.
 ///
 /// Every key that is live at the time signs, so that a receiver may change to a new one whenever it
 /// likes. Where the scheme has room for one signature only, the first live key's stands there.
+///
+/// A key is the receiver's, except under Ed25519: there it is the private key, 64 bytes of seed and
+/// public key, in the encoding of the public one (`whsk_…` under Standard Webhooks).
 #[derive(Clone)]
 pub struct Signer {
     scheme: Scheme,
-    plan: Arc<Plan>,
+    /// One for each way in which requests can be signed here.
+    ways: Arc<[Way]>,
     base: Arc<str>,
 }
 
 impl Signer {
     /// Compiles a scheme with its keys; all of them must be able to sign.
     pub fn new(scheme: &Scheme, keys: &Keyring) -> Result<Self, SchemeError> {
-        // Of several ways to sign, the one that needs no particular request.
-        let mut plans = Plan::all(scheme, keys)?.into_iter();
-        let plan = plans.find(|plan| plan.form().when.0.is_empty());
-        let plan = plan.ok_or(SchemeError::OnlyVerifies)?;
-        if let Some(key) = plan.keys().find(|key| !key.lock.can_sign()) {
-            return Err(KeyError::of(&key.id, KeyProblem::Public).into());
-        }
-        if plan.names().signature.is_none() {
-            return Err(SchemeError::OnlyVerifies);
-        }
         Ok(Self {
             scheme: scheme.clone(),
-            plan: Arc::new(plan),
+            ways: Way::all(scheme, keys)?.into(),
             base: "".into(),
         })
     }
@@ -58,114 +60,85 @@ impl Signer {
         &self.scheme
     }
 
-    /// The headers that make a message verify: signature, timestamp and id, as the scheme has them.
+    /// Whether signing adds headers and nothing else; some schemes sign inside the body or the URL.
+    pub fn adds_headers_only(&self) -> bool {
+        self.ways.iter().all(Way::adds_headers_only)
+    }
+
+    /// The headers that make a message verify: signature, timestamp and id, as the scheme has them,
+    /// and what else it demands. They go in the place of the request's own of the same names.
+    ///
+    /// A scheme that signs inside the body or the URL needs [`write`](Self::write).
     pub fn headers(
         &self,
         message: &ToSign<'_>,
     ) -> Result<Vec<(HeaderName, HeaderValue)>, SignError> {
-        let template = self.plan.message(message.method)?;
-        if !template.covers_body() && !message.body.is_empty() {
-            return Err(SignError::UnsignedBody);
+        match self.write(message)? {
+            Written { body: Some(_), .. } => Err(SignError::InBody),
+            Written {
+                target: Some(_), ..
+            } => Err(SignError::InUrl),
+            Written { headers, .. } => Ok(headers),
         }
-        let timestamp = match self.scheme().timestamp_unit() {
-            Some(unit) => Some(unit.write(message.now).ok_or(SignError::Clock)?),
-            None => None,
-        };
-        let id = match (self.scheme().signs_id(), message.id) {
-            (false, _) => None,
-            (true, None) => return Err(SignError::MissingId),
-            (true, Some(id)) if is_id(id.as_bytes()) => Some(id),
-            (true, Some(_)) => return Err(SignError::MalformedId),
-        };
-        let source = Source {
-            method: message.method,
-            url: message.url,
-            headers: message.headers,
-            body: message.body,
-            token: Token::default(),
-            listed: &[],
-        };
-        let derived = template.derive(&source)?;
-        let filled = template.fill(Words {
-            timestamp: timestamp.as_deref().unwrap_or_default().as_bytes(),
-            id: id.unwrap_or_default().as_bytes(),
-            method: message.method,
-            url: message.url,
-            headers: message.headers,
-            body: message.body,
-            derived: &derived,
-            secret: b"",
-        })?;
-        let live = self.plan.keys().filter(|key| key.is_active(message.now));
-        let signatures: Vec<_> = live
-            .filter_map(|key| {
-                let tag = key.lock.tag(filled)?;
-                Some((key.label(), tag))
-            })
-            .collect();
-        if signatures.is_empty() {
-            return Err(SignError::NoActiveKey);
-        }
+    }
 
-        let names = self.plan.names();
-        let mut headers = Vec::new();
-        for line in self.plan.layout().write(timestamp.as_deref(), &signatures) {
-            let mut value = HeaderValue::try_from(line)?;
-            value.set_sensitive(true);
-            headers.extend(names.signature.clone().map(|name| (name, value)));
+    /// All that makes a message verify, wherever it stands: headers, a body, a request target.
+    ///
+    /// Of several ways to sign, the one that the request asks for by its method, its media type or
+    /// its headers is taken, else the first that can be written into it.
+    pub fn write(&self, message: &ToSign<'_>) -> Result<Written, SignError> {
+        let own = Draft::new(message);
+        let (asked, others): (Vec<_>, Vec<_>) =
+            self.ways.iter().partition(|way| way.is_asked_for(&own));
+        let mut refused = None;
+        for way in asked.into_iter().chain(others) {
+            let mut draft = own.clone();
+            match way.write(&mut draft, message) {
+                Ok(()) if way.is_chosen(&self.scheme, &draft) => return Ok(draft.finish()),
+                Ok(()) => {}
+                Err(error) => refused = refused.or(Some(error)),
+            }
         }
-        if let (Some(name), Some(text)) = (&names.timestamp, timestamp) {
-            headers.push((name.clone(), HeaderValue::try_from(text)?));
-        }
-        if let (Some(name), Some(text)) = (&names.id, id) {
-            headers.push((name.clone(), HeaderValue::try_from(text)?));
-        }
-        Ok(headers)
+        Err(refused.unwrap_or(SignError::NoWay))
     }
 
     /// Signs a request in place, over the headers it already has.
     ///
-    /// A scheme that signs an id takes it from the request's own id header.
+    /// A scheme that signs an id takes it from the request's own. A scheme that signs inside the body
+    /// needs [`write`](Self::write).
     pub fn sign<B: AsRef<[u8]>>(
         &self,
         request: &mut Request<B>,
         now: SystemTime,
     ) -> Result<(), SignError> {
-        let own_base = match (request.uri().scheme_str(), request.uri().authority()) {
-            (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
-            _ => String::new(),
+        let uri = request.uri();
+        let base = match (uri.scheme_str(), uri.authority()) {
+            _ if !self.base.is_empty() => Cow::Borrowed(&*self.base),
+            (Some(scheme), Some(authority)) => format!("{scheme}://{authority}").into(),
+            _ => "".into(),
         };
-        let base = if self.base.is_empty() {
-            &own_base
-        } else {
-            &*self.base
-        };
-        let target = request
-            .uri()
-            .path_and_query()
-            .map_or("/", |target| target.as_str());
-        let id = match self
-            .plan
-            .names()
-            .id
-            .as_ref()
-            .and_then(|name| request.headers().get(name))
-        {
-            Some(value) => Some(value.to_str().map_err(|_| SignError::MalformedId)?),
-            None => None,
-        };
-        let headers = self.headers(&ToSign {
+        let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let written = self.write(&ToSign {
             method: request.method(),
-            url: PublicUrl { base, target },
+            url: PublicUrl {
+                base: &base,
+                target,
+            },
             headers: request.headers(),
             body: request.body().as_ref(),
-            id,
+            id: None,
             now,
         })?;
-        for (name, _) in &headers {
+        if written.body.is_some() {
+            return Err(SignError::InBody);
+        }
+        if let Some(target) = written.target {
+            *request.uri_mut() = with_target(request.uri(), &target)?;
+        }
+        for (name, _) in &written.headers {
             request.headers_mut().remove(name);
         }
-        for (name, value) in headers {
+        for (name, value) in written.headers {
             match request.headers_mut().entry(name) {
                 Entry::Vacant(place) => drop(place.insert(value)),
                 Entry::Occupied(mut lines) => lines.append(value),
@@ -177,7 +150,8 @@ impl Signer {
 
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys: Vec<_> = self.plan.keys().map(|key| key.id.as_str()).collect();
+        let first = self.ways.first().into_iter();
+        let keys: Vec<_> = first.flat_map(Way::keys).map(|key| &key.id).collect();
         f.debug_struct("Signer")
             .field("scheme", &self.scheme.name())
             .field("keys", &keys)
@@ -197,7 +171,7 @@ pub struct ToSign<'a> {
     pub headers: &'a HeaderMap,
     /// The whole body.
     pub body: &'a [u8],
-    /// The message's id, where the scheme signs one: `[A-Za-z0-9_-]{1,128}`.
+    /// The message's id, where the scheme signs one and the request has none: `[A-Za-z0-9_-]{1,128}`.
     pub id: Option<&'a str>,
     /// The time to sign.
     pub now: SystemTime,
@@ -217,64 +191,33 @@ impl fmt::Debug for ToSign<'_> {
     }
 }
 
-/// A request that the scheme cannot sign.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// What signing adds to a request.
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum SignError {
-    /// The time is one that the scheme has no text for.
-    Clock,
-    /// A signed header cannot be read.
-    Header(Reason),
-    /// The id breaks the grammar `[A-Za-z0-9_-]{1,128}`.
-    MalformedId,
-    /// The scheme says nothing about how this method is signed.
-    MethodNotSigned,
-    /// The scheme signs an id and there is none.
-    MissingId,
-    /// Every key is before or after its time.
-    NoActiveKey,
-    /// The scheme signs the URL and only its path is known.
-    UnknownUrl,
-    /// The scheme has a text in it that no header can carry.
-    Unprintable,
-    /// There is a body and the signature would not cover it.
-    UnsignedBody,
+pub struct Written {
+    /// Headers, in the place of the request's own of the same names; a name may be there twice.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body to send, where the scheme signs inside it.
+    pub body: Option<Vec<u8>>,
+    /// The request target to send, where the scheme signs inside the URL.
+    pub target: Option<String>,
 }
 
-impl fmt::Display for SignError {
+/// What was signed with may be sent along: only names and measures are shown.
+impl fmt::Debug for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Clock => f.write_str("the scheme has no text for this time"),
-            Self::Header(reason) => write!(f, "a signed header cannot be read: {reason}"),
-            Self::MalformedId => f.write_str(
-                "the message id has other than letters, digits, `-` and `_`, or over 128",
-            ),
-            Self::MethodNotSigned => f.write_str("the scheme does not sign this method"),
-            Self::MissingId => f.write_str("the scheme signs a message id and there is none"),
-            Self::NoActiveKey => f.write_str("every key is before or after its time"),
-            Self::UnknownUrl => {
-                f.write_str("the scheme signs the whole URL; give it one with scheme and host")
-            }
-            Self::Unprintable => f.write_str("the scheme has a text that no header can carry"),
-            Self::UnsignedBody => f.write_str("the scheme does not sign a body with this method"),
-        }
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Written")
+            .field("headers", &names)
+            .field("body", &self.body.as_ref().map(Vec::len))
+            .field("target", &self.target.as_ref().map(String::len))
+            .finish()
     }
 }
 
-impl Error for SignError {}
-
-impl From<Reason> for SignError {
-    fn from(reason: Reason) -> Self {
-        match reason {
-            Reason::MethodNotSigned => Self::MethodNotSigned,
-            Reason::UnknownUrl => Self::UnknownUrl,
-            other => Self::Header(other),
-        }
-    }
-}
-
-impl From<InvalidHeaderValue> for SignError {
-    fn from(_: InvalidHeaderValue) -> Self {
-        Self::Unprintable
-    }
+fn with_target(uri: &Uri, target: &str) -> Result<Uri, SignError> {
+    let unwritable = || SignError::Unwritable("query".to_owned());
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(target.parse().map_err(|_| unwritable())?);
+    Uri::from_parts(parts).map_err(|_| unwritable())
 }

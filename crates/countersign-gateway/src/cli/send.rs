@@ -11,7 +11,7 @@ use http::{Request, Uri};
 use super::client::{self, Answer};
 use super::keys::{KeyArgs, SchemeArgs};
 use super::out::{Out, printable};
-use super::sign::{RequestArgs, public_url, with_media_type};
+use super::sign::{RequestArgs, public_url};
 use super::{NO, Usage, usage};
 
 /// Sign a request and send it; the status is 0 for an answer of 2xx.
@@ -61,13 +61,21 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
 }
 
 fn request(args: &Args) -> anyhow::Result<Request<Bytes>> {
-    let body = args.request.body()?;
     let public = args.public_url.as_deref().unwrap_or(&args.url);
-    let headers = args
+    let signed = args
         .request
-        .signed(&args.scheme, &args.keys, Some(public), &body)?;
-    let headers = with_media_type(headers, &body);
+        .signed(&args.scheme, &args.keys, Some(public))?;
     let (base, target) = public_url(&args.url)?;
+    let query = signed.target.split_once('?').map(|(_, query)| query);
+    let target = match (&args.public_url, query) {
+        _ if !signed.target_is_new => target.to_owned(),
+        (None, _) => signed.target.clone(),
+        // A proxy passes the query on as it is.
+        (Some(_), query) => {
+            let path = target.split('?').next().unwrap_or_default();
+            format!("{path}?{}", query.unwrap_or_default())
+        }
+    };
     let uri: Uri = format!("{base}{target}")
         .parse()
         .context(Usage(format!("`{}` is no URL", args.url)))?;
@@ -77,10 +85,12 @@ fn request(args: &Args) -> anyhow::Result<Request<Bytes>> {
             args.url
         )));
     }
-    let mut request = Request::new(Bytes::from(body));
+    let mut request = Request::new(Bytes::from(signed.body));
     *request.method_mut() = args.request.method.clone();
     *request.uri_mut() = uri;
-    request.headers_mut().extend(headers);
+    for (name, value) in signed.headers {
+        request.headers_mut().append(name, value);
+    }
     Ok(request)
 }
 
@@ -142,7 +152,11 @@ Examples:
 
   One that is too old, to see it refused:
     countersign send --secret-env ORDERS_SECRET --timestamp 1700000000 \\
-      http://localhost:8080/hooks/orders";
+      http://localhost:8080/hooks/orders
+
+  As Slack would, a command in a form:
+    countersign send --scheme slack --secret-env SLACK_SECRET \\
+      --data 'command=%2Fweather&text=94070' http://localhost:8080/hooks/slack";
 
 #[cfg(test)]
 mod tests {
@@ -189,6 +203,23 @@ mod tests {
 
         assert_ne!(signature(&[]), other);
         assert_eq!(signature(&["--public-url", "http://h:1/a"]), signature(&[]));
+    }
+
+    #[test]
+    fn what_the_scheme_writes_into_body_and_url_is_sent() {
+        let linear = built(&["--scheme", "linear", "http://h:1/a", "-d", "{}"]).unwrap();
+        assert_eq!(linear.body(), r#"{"webhookTimestamp":1700000000000}"#);
+
+        let twilio = ["--scheme", "twilio", "http://h:1/a", "-d", "{}"];
+        let query = "bodySHA256=44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        let direct = built(&twilio).unwrap();
+        assert_eq!(direct.uri().to_string(), format!("http://h:1/a?{query}"));
+        let public = ["--public-url", "https://p.example/b/a?c=1"];
+        let proxied = built(&[&twilio[..], &public].concat()).unwrap();
+        assert_eq!(
+            proxied.uri().to_string(),
+            format!("http://h:1/a?c=1&{query}")
+        );
     }
 
     #[test]

@@ -1,23 +1,24 @@
 //! `countersign sign`: what a genuine sender would add to a request.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::SystemTime;
 
-use anyhow::Context as _;
-use countersign::{PublicUrl, Signer, ToSign};
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::Method;
 
-use super::keys::{KeyArgs, SchemeArgs, random_hex};
-use super::message::split_url;
+use super::keys::{KeyArgs, SchemeArgs};
 use super::out::Out;
 use super::shell::{CurlBody, curl};
-use super::{Usage, input, usage};
-use crate::moment;
+use super::usage;
 
-/// Sign a request as a sender would: print the headers, or a ready `curl` line.
+mod request;
+
+pub(crate) use request::{RequestArgs, SignedRequest, public_url};
+
+/// Sign a request as a sender would: print the headers, a ready `curl` line, or the whole request.
+///
+/// Schemes of MACs, shared tokens and Ed25519 can be signed; those of RSA, ECDSA and JSON Web Tokens
+/// are their senders' own. Under Ed25519 the secret is the private key: 64 bytes, the seed and then
+/// the public key, written as the public key is (`whsk_…` under Standard Webhooks).
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -35,117 +36,68 @@ pub(crate) struct Args {
     url: Option<String>,
 
     /// Print a `curl` line that sends the signed request.
-    #[arg(long, requires = "url")]
+    #[arg(long, requires = "url", conflicts_with = "http")]
     curl: bool,
-}
 
-/// The request to be signed.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct RequestArgs {
-    /// The method.
-    #[arg(long, short = 'X', default_value = "POST")]
-    pub(crate) method: Method,
-
-    /// The body, in place.
-    #[arg(long, short, value_name = "TEXT", conflicts_with = "data_file")]
-    pub(crate) data: Option<String>,
-
-    /// The file whose bytes are the body; `-` is the standard input.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) data_file: Option<PathBuf>,
-
-    /// A header of the request, `Name: value`; may be repeated.
-    #[arg(long, short = 'H', value_name = "HEADER", value_parser = header)]
-    pub(crate) header: Vec<(HeaderName, HeaderValue)>,
-
-    /// The message id, where the scheme signs one [default: a new one].
-    #[arg(long, value_name = "ID")]
-    pub(crate) id: Option<String>,
-
-    /// The time to sign with, in UNIX seconds or RFC 3339 [default: now].
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
-    pub(crate) timestamp: Option<SystemTime>,
-}
-
-impl RequestArgs {
-    /// The body's bytes.
-    pub(crate) fn body(&self) -> anyhow::Result<Vec<u8>> {
-        match (&self.data, &self.data_file) {
-            (Some(text), _) => Ok(text.as_bytes().to_vec()),
-            (None, Some(path)) => input::read(path),
-            (None, None) => Ok(Vec::new()),
-        }
-    }
-
-    /// The request's own headers and what the scheme adds.
-    pub(crate) fn signed(
-        &self,
-        scheme: &SchemeArgs,
-        keys: &KeyArgs,
-        url: Option<&str>,
-        body: &[u8],
-    ) -> anyhow::Result<Vec<(HeaderName, HeaderValue)>> {
-        let scheme = scheme.scheme()?;
-        if scheme.signs_url(&self.method) && url.is_none() {
-            return Err(usage(format!(
-                "`{}` signs the URL of a {}: give it with `--url`, as the sender knows it",
-                scheme.name(),
-                self.method
-            )));
-        }
-        if scheme.signs_url(&self.method) && !body.is_empty() {
-            return Err(usage(format!(
-                "`{}` signs no body on a {}: leave it out",
-                scheme.name(),
-                self.method
-            )));
-        }
-        let (base, target) = public_url(url.unwrap_or_default())?;
-        let id = match &self.id {
-            None if scheme.signs_id() => Some(format!("msg_{}", random_hex::<12>()?)),
-            id => id.clone(),
-        };
-        let mut headers = self.header.clone();
-        let own: HeaderMap = headers.iter().cloned().collect();
-        let signer = Signer::new(&scheme, &keys.keyring()?)
-            .context(Usage("the scheme and the secret do not fit".to_owned()))?;
-        let signed = signer
-            .headers(&ToSign {
-                method: &self.method,
-                url: PublicUrl { base, target },
-                headers: &own,
-                body,
-                id: id.as_deref(),
-                now: self.timestamp.unwrap_or_else(SystemTime::now),
-            })
-            .context(Usage("the request cannot be signed".to_owned()))?;
-        headers.extend(signed);
-        Ok(headers)
-    }
+    /// Print the signed request as HTTP, as `verify` and `explain` read it.
+    #[arg(long)]
+    http: bool,
 }
 
 /// Runs `countersign sign`.
 pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
-    let body = args.request.body()?;
     let url = args.url.as_deref();
-    let headers = args.request.signed(&args.scheme, &args.keys, url, &body)?;
-    match url {
-        Some(url) if args.curl => {
-            let headers = with_media_type(headers, &body);
-            let body = curl_body(&args.request)?;
-            writeln!(out, "{}", curl(&args.request.method, url, &headers, &body))?;
-        }
-        _ => {
-            for (name, value) in &headers {
-                writeln!(out, "{name}: {}", String::from_utf8_lossy(value.as_bytes()))?;
-            }
-        }
+    let signed = args.request.signed(&args.scheme, &args.keys, url)?;
+    if args.http {
+        print_http(&args.request.method, &signed, out)?;
+    } else if args.curl {
+        let body = curl_body(&args.request, &signed)?;
+        let url = match signed.target_is_new {
+            true => format!("{}{}", signed.base, signed.target),
+            false => url.unwrap_or_default().to_owned(),
+        };
+        let line = curl(&args.request.method, &url, &signed.headers, &body);
+        writeln!(out, "{line}")?;
+    } else if signed.body_is_new || signed.target_is_new {
+        let place = match signed.body_is_new {
+            true => "body",
+            false => "URL",
+        };
+        return Err(usage(format!(
+            "`{}` signs inside the {place}, so that headers are not enough: print all of it with \
+             `--http`, or with `--url URL --curl`",
+            args.scheme.scheme.name()
+        )));
+    } else {
+        print_headers(&signed, out)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn curl_body(request: &RequestArgs) -> anyhow::Result<CurlBody<'_>> {
+fn print_headers(signed: &SignedRequest, out: &mut Out) -> anyhow::Result<()> {
+    for (name, value) in &signed.headers {
+        writeln!(out, "{name}: {}", String::from_utf8_lossy(value.as_bytes()))?;
+    }
+    Ok(())
+}
+
+fn print_http(method: &Method, signed: &SignedRequest, out: &mut Out) -> anyhow::Result<()> {
+    writeln!(out, "{method} {}{} HTTP/1.1", signed.base, signed.target)?;
+    print_headers(signed, out)?;
+    writeln!(out, "content-length: {}\n", signed.body.len())?;
+    out.write_all(&signed.body)?;
+    Ok(())
+}
+
+fn curl_body<'a>(
+    request: &'a RequestArgs,
+    signed: &'a SignedRequest,
+) -> anyhow::Result<CurlBody<'a>> {
     Ok(match (&request.data, &request.data_file) {
+        _ if signed.body_is_new => CurlBody::Text(
+            str::from_utf8(&signed.body)
+                .map_err(|_| usage("`--curl` needs a body in UTF-8; use `--http`"))?,
+        ),
         (Some(text), _) => CurlBody::Text(text),
         (None, Some(path)) => CurlBody::File(
             path.to_str()
@@ -153,51 +105,6 @@ fn curl_body(request: &RequestArgs) -> anyhow::Result<CurlBody<'_>> {
         ),
         (None, None) => CurlBody::None,
     })
-}
-
-/// The two parts of a public URL, as they are signed; a URL without a path is asked for as `/`.
-pub(crate) fn public_url(url: &str) -> anyhow::Result<(&str, &str)> {
-    if url.contains('#') {
-        return Err(usage(
-            "a URL is signed without its fragment: leave out what follows `#`",
-        ));
-    }
-    match split_url(url) {
-        ("", "") => Ok(("", "")),
-        ("", _) => Err(usage(format!(
-            "`{url}` is no absolute URL; write it with https:// or http://"
-        ))),
-        (base, "") => Ok((base, "/")),
-        (base, target) => Ok((base, target)),
-    }
-}
-
-/// Says what the body is, where the caller did not: JSON if it is that, else bytes.
-pub(crate) fn with_media_type(
-    mut headers: Vec<(HeaderName, HeaderValue)>,
-    body: &[u8],
-) -> Vec<(HeaderName, HeaderValue)> {
-    if body.is_empty() || headers.iter().any(|(name, _)| name == CONTENT_TYPE) {
-        return headers;
-    }
-    let json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
-    let media_type = if json {
-        "application/json"
-    } else {
-        "application/octet-stream"
-    };
-    headers.push((CONTENT_TYPE, HeaderValue::from_static(media_type)));
-    headers
-}
-
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let (name, value) = text.split_once(':').ok_or("write it as `Name: value`")?;
-    let name = name
-        .parse()
-        .map_err(|_| format!("`{name}` is no header name"))?;
-    let value = HeaderValue::from_bytes(value.trim().as_bytes())
-        .map_err(|_| "the value has a byte that no header may hold".to_owned())?;
-    Ok((name, value))
 }
 
 const EXAMPLES: &str = "\
@@ -215,12 +122,22 @@ Examples:
 
   As GitHub would, over a file:
     countersign sign --scheme github --secret-file github.secret \\
-      --data-file push.json";
+      --data-file push.json
+
+  As Twilio would, whose JSON bodies are hashed into the URL:
+    countersign sign --scheme twilio --secret-env TWILIO_TOKEN --data '{\"to\":\"+1\"}' \\
+      --url https://hooks.example.com/hooks/sms --curl
+
+  As Mailgun would, inside the body, and whether we would accept it:
+    countersign sign --scheme mailgun --secret-env MAILGUN_KEY --http \\
+      --data '{\"signature\":{\"timestamp\":\"\",\"token\":\"a1\",\"signature\":\"\"}}' |
+      countersign verify --scheme mailgun --secret-env MAILGUN_KEY";
 
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
+    use super::super::Usage;
     use super::super::out::testing::Printed;
     use super::*;
 
@@ -328,10 +245,58 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_absolute_and_has_no_fragment() {
-        assert!(public_url("https://h/a#b").is_err());
-        assert!(public_url("/a").is_err());
-        assert_eq!(public_url("https://h").unwrap(), ("https://h", "/"));
-        assert_eq!(public_url("https://h/a?b").unwrap(), ("https://h", "/a?b"));
+    fn what_is_written_inside_is_printed_whole_or_not_at_all() {
+        let mailgun = [
+            "--scheme",
+            "mailgun",
+            "--allow-weak-secret",
+            "--timestamp",
+            "1700000000",
+            "-d",
+            r#"{"signature":{"token":"a"}}"#,
+        ];
+        let with = |more: &[&str]| sign(&[&mailgun, more].concat());
+
+        let refused = with(&[]).unwrap_err();
+        let http = with(&["--http"]).unwrap();
+        let curl = with(&["--url", "http://h/a", "--curl"]).unwrap();
+
+        assert!(
+            refused.is::<Usage>() && refused.to_string().contains("--http"),
+            "{refused}"
+        );
+        let body = r#"{"signature":{"token":"a","timestamp":1700000000,"signature":""#;
+        assert!(
+            http.starts_with("POST / HTTP/1.1\ncontent-type: application/json\n"),
+            "{http}"
+        );
+        assert!(
+            http.contains(&format!("\ncontent-length: 128\n\n{body}")),
+            "{http}"
+        );
+        assert!(curl.contains(&format!(" --data-binary '{body}")), "{curl}");
+    }
+
+    #[test]
+    fn what_is_written_into_the_url_is_in_the_line() {
+        let line = ["--scheme", "twilio", "--allow-weak-secret", "-d", "{}"];
+        let url = ["--url", "https://h/a?b=1", "--curl"];
+
+        let curl = sign(&[&line[..], &url].concat()).unwrap();
+        let refused = sign(&[&line[..], &url[..2]].concat()).unwrap_err();
+
+        let hash = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        assert!(
+            curl.ends_with(&format!("'https://h/a?b=1&bodySHA256={hash}'\n")),
+            "{curl}"
+        );
+        assert!(refused.to_string().contains("inside the URL"), "{refused}");
+    }
+
+    #[test]
+    fn what_only_its_sender_signs_says_so() {
+        let error = sign(&["--scheme", "wise", "-d", "{}"]).unwrap_err();
+
+        assert!(format!("{error:#}").contains("its sender"), "{error:#}");
     }
 }

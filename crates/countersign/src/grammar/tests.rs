@@ -224,31 +224,3 @@ fn a_header_of_more_than_four_kilobytes_is_not_looked_at() {
         Err(Reason::HeaderTooLong)
     );
 }
-
-#[test]
-fn what_is_written_is_read() {
-    let tag = (0, Tag::of(&[0xA5; 32]));
-    let forms = [
-        (Grammar::Bare, "", 1),
-        (Grammar::Prefix("v0=".into()), "", 1),
-        (Grammar::OptionalPrefix("v0=".into()), "", 1),
-        (Grammar::Labels, "v1", 2),
-        (Grammar::Pairs(';'), "h1", 2),
-        (Grammar::Positions(','), "", 2),
-    ];
-    for (grammar, label, count) in forms {
-        let timestamp = match grammar {
-            Grammar::Pairs(_) => TimestampAt::Pair("ts".into()),
-            Grammar::Positions(_) => TimestampAt::First,
-            _ => TimestampAt::Elsewhere,
-        };
-        let inside = !matches!(timestamp, TimestampAt::Elsewhere);
-        let layout = layout(grammar, timestamp, label);
-
-        let lines = layout.write(Some("17"), &[tag, tag]);
-
-        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
-        let timestamp = inside.then(|| "17".to_owned());
-        assert_eq!(read(&layout, &lines), Ok((timestamp, count)), "{lines:?}");
-    }
-}

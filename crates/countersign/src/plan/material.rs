@@ -11,14 +11,14 @@ use crate::mac;
 use crate::scheme::{KeyEncoding, KeyForm};
 
 /// What a signature is made with or verified with.
-pub(super) struct Material {
+pub(crate) struct Material {
     /// The name under which tokens refer to it.
-    pub(super) name: Option<String>,
-    pub(super) bytes: Zeroizing<Vec<u8>>,
+    pub(crate) name: Option<String>,
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
 }
 
 /// Decodes a key; a set of JSON Web Keys is several.
-pub(super) fn read(form: &KeyForm, text: &[u8]) -> Result<Vec<Material>, KeyProblem> {
+pub(crate) fn read(form: &KeyForm, text: &[u8]) -> Result<Vec<Material>, KeyProblem> {
     if text.is_empty() {
         return Err(KeyProblem::Empty);
     }

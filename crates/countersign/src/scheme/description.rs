@@ -315,6 +315,9 @@ pub(crate) struct KeyForm {
     /// Whether the prefix may be missing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) optional: bool,
+    /// What the private keys begin with that belong to such keys, for whoever signs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) private: Option<String>,
 }
 
 impl KeyForm {

@@ -4,11 +4,13 @@
 
 mod credentials;
 mod downgrades;
+mod genuine;
 mod keys;
 mod properties;
 mod schemes;
 mod several;
 mod signatures;
+mod signing;
 mod support;
 mod table;
 mod time;
