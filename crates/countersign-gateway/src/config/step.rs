@@ -144,7 +144,7 @@ impl Checker<'_> {
             None => self.accept("scheme", step.span(), common.schemes.find(DEFAULT_SCHEME)),
         };
         let scheme = self.unit(scheme?, file.timestamp.as_ref())?;
-        match (&file.secret, &file.keys) {
+        let signer = match (&file.secret, &file.keys) {
             (Some(secret), Some(_)) => {
                 self.refuse(
                     secret.span(),
@@ -167,7 +167,17 @@ impl Checker<'_> {
                     .map(Some)
             }
             (None, None) => Some(None),
+        }?;
+        if let Some(signer) = signer.as_ref().filter(|signer| !signer.adds_headers_only()) {
+            let name = signer.scheme().name();
+            self.refuse(
+                file.scheme.as_ref().map_or(step.span(), Spanned::span),
+                format!("`scheme` {name} signs inside the body or the URL, and a step gets both as they came"),
+                "use a scheme whose signature is a header, such as `standard-webhooks`",
+            );
+            return None;
         }
+        Some(signer)
     }
 
     fn headers(&mut self, file: &BTreeMap<Text, Secretive>) -> HeaderMap {

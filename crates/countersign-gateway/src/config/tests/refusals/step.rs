@@ -64,6 +64,11 @@ fn steps_have_names_and_places() {
             "`secret` does not fit",
         ),
         (
+            &step("name = \"a\", url = \"http://a/\", scheme = \"linear\", secret = { env = \"LONG\" }"),
+            4,
+            "signs inside the body",
+        ),
+        (
             &step("name = \"a\", url = \"http://a/\", scheme = \"svix\""),
             4,
             "`scheme` needs a secret",
