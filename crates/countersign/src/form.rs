@@ -80,7 +80,12 @@ type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 fn pairs(text: &[u8]) -> impl Iterator<Item = Result<Pair<'_>, Malformed>> {
     let pairs = text.split(|byte| *byte == b'&');
-    pairs.filter(|pair| !pair.is_empty()).map(cut)
+    let pairs = pairs.filter(|pair| !pair.is_empty());
+    let pairs = pairs.take(MOST_FIELDS.saturating_add(1)).zip(1..);
+    pairs.map(|(pair, count)| match count > MOST_FIELDS {
+        true => Err(Malformed),
+        false => cut(pair),
+    })
 }
 
 fn cut(pair: &[u8]) -> Result<Pair<'_>, Malformed> {
@@ -180,6 +185,16 @@ mod tests {
     #[test]
     fn sorting_goes_by_name_then_value_and_says_each_value_once() {
         assert_eq!(sorted(b"b=2&a=9&b=1&b=2&A=x+y").unwrap(), b"Ax ya9b1b2");
-        assert_eq!(sorted(b"").unwrap(), b"");
+        // Nothing, and what the URL before it could have gone on with.
+        for unclear in ["", "&", "=1", "%3Fa=%3D1", "a%26b=1", "a/b=1", "%23=1"] {
+            assert_eq!(sorted(unclear.as_bytes()), Err(Malformed), "{unclear}");
+        }
+    }
+
+    #[test]
+    fn a_form_of_too_many_fields_is_not_read_to_its_end() {
+        assert!(sorted("a=1&".repeat(1024).as_bytes()).is_ok());
+        assert_eq!(sorted("a=1&".repeat(1025).as_bytes()), Err(Malformed));
+        assert_eq!(field("b&".repeat(1025).as_bytes(), "a"), Err(Malformed));
     }
 }

@@ -71,6 +71,18 @@ impl Key {
         Ok(Self::of(id, Material::Sha256(digest)))
     }
 
+    /// A public key that is fetched for each request, from where the scheme says.
+    ///
+    /// It has to be the only key of its keyring.
+    pub fn fetched(id: KeyId) -> Self {
+        Self::of(id, Material::Fetched(None))
+    }
+
+    /// The same from this URL, on a host that the scheme allows; for schemes whose requests name none.
+    pub fn fetched_from(id: KeyId, url: &str) -> Self {
+        Self::of(id, Material::Fetched(Some(url.into())))
+    }
+
     fn of(id: KeyId, material: Material) -> Self {
         Self {
             id,
@@ -106,6 +118,22 @@ impl Key {
         &self.id
     }
 
+    /// The secret, where more than its hash is known.
+    pub fn secret(&self) -> Option<&Secret> {
+        match &self.material {
+            Material::Secret(secret) => Some(secret),
+            Material::Fetched(_) | Material::Sha256(_) => None,
+        }
+    }
+
+    /// Where to fetch it from, if its owner says so.
+    pub(crate) fn url(&self) -> Option<&str> {
+        match &self.material {
+            Material::Fetched(url) => url.as_deref(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn material(&self) -> &Material {
         &self.material
     }
@@ -128,6 +156,8 @@ impl Key {
 /// What a key is made of.
 #[derive(Clone)]
 pub(crate) enum Material {
+    /// Nothing is known but, perhaps, the URL.
+    Fetched(Option<Arc<str>>),
     Secret(Secret),
     Sha256([u8; 32]),
 }
@@ -135,6 +165,7 @@ pub(crate) enum Material {
 impl fmt::Debug for Material {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Fetched(_) => "Fetched(..)",
             Self::Secret(_) => "Secret(..)",
             Self::Sha256(_) => "Sha256(..)",
         })
@@ -192,6 +223,13 @@ impl Keyring {
     /// One key, named `default`, that counts for ever.
     pub fn single(secret: Secret) -> Self {
         Self(vec![Key::new(KeyId("default".into()), secret)])
+    }
+
+    /// No key yet: whoever verifies with it refuses everything until there is one.
+    ///
+    /// For receivers whose sender brings the secret, by one of its [`Handshakes`](crate::Handshakes).
+    pub fn awaiting() -> Self {
+        Self(Vec::new())
     }
 
     /// The keys in order.
@@ -279,6 +317,8 @@ pub enum KeyProblem {
         /// How many bytes this one has.
         found: usize,
     },
+    /// The key is to be fetched, and this kind of authentication knows no place for it.
+    NotFetchable(&'static str),
     /// Only a hash of the secret is known, which can sign and verify nothing.
     Hashed,
     /// There is no key at all.
@@ -305,6 +345,7 @@ impl fmt::Display for KeyProblem {
             Self::Encoding(form) => {
                 write!(f, "does not hold {form}; copy it again from the sender")
             }
+            Self::NotFetchable(why) => write!(f, "cannot be fetched: {why}"),
             Self::Hashed => write!(f, "is only a hash; a signature needs the secret itself"),
             Self::Length { wanted, found } => write!(
                 f,

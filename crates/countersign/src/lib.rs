@@ -12,8 +12,10 @@
 mod auth;
 mod element;
 mod encoding;
+mod fetched;
 mod form;
 mod grammar;
+mod handshake;
 mod json;
 mod key;
 mod mac;
@@ -35,6 +37,8 @@ pub mod fuzzing;
 pub use auth::{
     Addresses, ApiKey, Auth, Basic, Claim, Given, InvalidNetwork, Several, Unverified,
 };
+pub use fetched::{CertificateRule, FetchedKey, KeyUrl};
+pub use handshake::{HandshakeAnswer, Handshakes, WrongToken};
 pub use key::{InvalidKeyId, Key, KeyError, KeyId, KeyProblem, Keyring, Validity};
 pub use rejection::{Hint, Reason, Rejection};
 pub use scheme::{Scheme, SchemeError, Unproven, Weakness};

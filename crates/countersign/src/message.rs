@@ -9,12 +9,16 @@ use std::str::FromStr;
 use http::{HeaderMap, HeaderName, Method};
 
 use crate::element::Source;
+use crate::json::Pointer;
 use crate::scheme::SchemeError;
 use crate::{MAX_HEADER, PublicUrl, Reason};
 
 mod derived;
+pub(crate) mod notation;
 
 use derived::Derived;
+pub(crate) use derived::spellings;
+use notation::Piece;
 
 /// An ordered list of parts, parsed from its notation.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -79,6 +83,21 @@ impl Template {
         !self.parts.array_windows().all(is_clear)
     }
 
+    /// Whether no digit of a timestamp can have come from what stands beside it, or gone there.
+    ///
+    /// A body beside it has to end with something else than a digit there; anything else has to leave it as
+    /// long as every time of its unit is, which is what `whole` says of it.
+    pub(crate) fn keeps_time_apart(&self, body: &[u8], whole: bool) -> bool {
+        let apart = |byte: Option<&u8>| byte.map_or(whole, |byte| !byte.is_ascii_digit());
+        self.parts.array_windows().all(|pair| match pair {
+            [Part::Literal(_) | Part::Secret, _] | [_, Part::Literal(_) | Part::Secret] => true,
+            [Part::Timestamp, Part::Body] => apart(body.first()),
+            [Part::Body, Part::Timestamp] => apart(body.last()),
+            [Part::Timestamp, _] | [_, Part::Timestamp] => whole,
+            _ => true,
+        })
+    }
+
     /// Whether the claims of a token are part of the message.
     pub(crate) fn has_claims(&self) -> bool {
         self.has(&Part::Derived(Derived::TokenClaims))
@@ -119,6 +138,12 @@ impl Template {
             }
         }
         *self = Self::new(parts);
+    }
+
+    /// The places of the body whose values are parts of the message.
+    pub(crate) fn json_places(&self) -> impl Iterator<Item = Pointer> {
+        let derived = self.parts.iter().filter_map(Part::derived);
+        derived.filter_map(Derived::json_place)
     }
 
     /// The bytes of the parts that are made from the request, in their order.
@@ -256,34 +281,11 @@ impl FromStr for Template {
 
     fn from_str(text: &str) -> Result<Self, SchemeError> {
         let mut parts = Vec::new();
-        let mut literal = String::new();
-        let mut rest = text;
-        while let Some((before, from)) = rest
-            .find(['{', '}'])
-            .and_then(|at| rest.split_at_checked(at))
-        {
-            literal.push_str(before);
-            rest = if let Some(after) = from.strip_prefix("{{") {
-                literal.push('{');
-                after
-            } else if let Some(after) = from.strip_prefix("}}") {
-                literal.push('}');
-                after
-            } else {
-                let (word, after) = from
-                    .strip_prefix('{')
-                    .and_then(|inside| inside.split_once('}'))
-                    .ok_or_else(|| SchemeError::OpenBrace(text.to_owned()))?;
-                if !literal.is_empty() {
-                    parts.push(Part::Literal(std::mem::take(&mut literal).into()));
-                }
-                parts.extend(Part::parse(word)?);
-                after
-            };
-        }
-        literal.push_str(rest);
-        if !literal.is_empty() {
-            parts.push(Part::Literal(literal.into()));
+        for piece in notation::pieces(text)? {
+            match piece {
+                Piece::Literal(literal) => parts.push(Part::Literal(literal.into())),
+                Piece::Word(word) => parts.extend(Part::parse(word)?),
+            }
         }
         if parts.len() > MAX_PARTS {
             return Err(SchemeError::LongMessage);
@@ -332,7 +334,7 @@ impl fmt::Display for Template {
                 Part::Header(name) => write!(f, "{{header:{name}}}")?,
                 Part::Id => f.write_str("{id}")?,
                 Part::Literal(text) => {
-                    f.write_str(&text.replace('{', "{{").replace('}', "}}"))?;
+                    f.write_str(&notation::escaped(text))?;
                 }
                 Part::Method => f.write_str("{method}")?,
                 Part::Secret => f.write_str("{secret}")?,

@@ -7,10 +7,11 @@ use http::{HeaderMap, HeaderName, Method};
 
 use crate::element::Source;
 use crate::grammar::{Found, Label, Layout, TimestampAt};
+use crate::handshake::Plain;
 use crate::key::Material;
-use crate::message::Template;
+use crate::message::{Message, Template};
 use crate::scheme::{Form, Place, Rule, When};
-use crate::{Key, KeyError, KeyProblem, Keyring, Reason, Scheme, SchemeError, Unit};
+use crate::{FetchedKey, Key, KeyError, KeyProblem, Keyring, Reason, Scheme, SchemeError, Unit};
 
 mod lock;
 pub(crate) mod material;
@@ -18,6 +19,7 @@ mod read;
 mod token;
 
 pub(crate) use lock::{Lock, PlanKey};
+pub(crate) use material::{Material as KeyMaterial, read_certificate, read_public};
 use read::Texts;
 pub(crate) use read::{Elements, is_id};
 
@@ -33,6 +35,8 @@ pub(crate) struct Plan {
     /// Whether an element is read from elsewhere than a header.
     reads_elsewhere: bool,
     keys: Vec<PlanKey>,
+    /// What anybody may have a MAC of, by a handshake.
+    challenges: Vec<Plain>,
 }
 
 /// Headers that belong together.
@@ -45,18 +49,28 @@ pub(crate) struct HeaderSet {
 impl Plan {
     /// Compiles every way in which a scheme signs.
     pub(crate) fn all(scheme: &Scheme, keyring: &Keyring) -> Result<Vec<Self>, SchemeError> {
-        if let Some(name) = scheme.parameters().next() {
+        if let Some(name) = scheme.missing_parameters().next() {
             return Err(SchemeError::MissingParameter(name.to_owned()));
         }
+        let unsigned = scheme.handshakes().iter().filter(|form| !form.signed);
+        let challenges = unsigned.filter_map(|form| form.mac.as_ref());
+        let challenges: Vec<_> = challenges.map(Plain::from).collect();
         let forms = scheme.forms().iter();
-        forms.map(|form| Self::new(form, keyring)).collect()
+        let plans = forms.map(|form| {
+            let challenges = challenges.clone();
+            Self::new(form, keyring).map(|plan| Self { challenges, ..plan })
+        });
+        plans.collect()
     }
 
     fn new(form: &Form, keyring: &Keyring) -> Result<Self, SchemeError> {
         let mut labels: Vec<Label> = Vec::new();
         let mut keys = Vec::new();
         for key in keyring.iter() {
-            let (rule, materials) = rule_of(key, &form.rules)?;
+            let (rule, materials) = match key.material() {
+                Material::Fetched(_) => (fetched_rule(key, keyring, form)?, Vec::new()),
+                _ => rule_of(key, &form.rules)?,
+            };
             let names = match (rule.label.as_slice(), rule.label_is_key) {
                 (_, true) => vec![key.id().as_str().to_owned()],
                 ([], false) => vec![String::new()],
@@ -75,6 +89,9 @@ impl Plan {
                     })
             });
             let places: Vec<_> = places.collect();
+            if let Material::Fetched(_) = key.material() {
+                keys.push(PlanKey::fetched(key, rule.digest, places.clone()));
+            }
             for material in materials {
                 keys.push(PlanKey::new(key, rule.digest, material, places.clone())?);
             }
@@ -96,6 +113,7 @@ impl Plan {
             unit: form.timestamp.as_ref().map(|timestamp| timestamp.unit),
             reads_elsewhere: elements(form).any(Place::is_elsewhere),
             keys,
+            challenges: Vec::new(),
             form: form.clone(),
         })
     }
@@ -112,8 +130,8 @@ impl Plan {
         self.unit
     }
 
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &PlanKey> {
-        self.keys.iter()
+    pub(crate) fn keys(&self) -> &[PlanKey] {
+        &self.keys
     }
 
     /// Whether the head of a request tells that it is signed in this way.
@@ -138,14 +156,20 @@ impl Plan {
         self.form.unsigned_body.is_some() || self.form.demands_body()
     }
 
+    /// The keys for one request: those that were fetched for it, where they have to be.
+    pub(crate) fn opened(&self, fetched: &FetchedKey) -> Vec<PlanKey> {
+        let keys = self.keys.iter();
+        keys.flat_map(|key| key.opened(fetched)).collect()
+    }
+
+    /// The key that has to be fetched, if it is one.
+    pub(crate) fn to_fetch(&self) -> Option<&Key> {
+        self.keys.first()?.to_fetch()
+    }
+
     /// The headers that a list of signed headers has to name.
     pub(crate) fn listed(&self) -> &[HeaderName] {
         &self.listed
-    }
-
-    /// The headers that a signer writes.
-    pub(crate) fn names(&self) -> &HeaderSet {
-        &self.names
     }
 
     /// Whether a request is signed in this way.
@@ -170,8 +194,10 @@ impl Plan {
             |place| matches!(place, Place::Numbered(prefix) if name.as_str().starts_with(prefix)),
         );
         let conditions = self.form.when.0.iter();
-        let conditions = conditions.filter_map(|when| when.from.as_ref());
+        let conditions = conditions.flat_map(When::places);
         let demands = self.form.require.iter().map(|demand| &demand.from);
+        let key = self.form.key_url.iter().flat_map(|form| &form.from);
+        let demands = demands.chain(key);
         let by_type = || {
             let mut conditions = self.form.when.0.iter();
             conditions.any(|when| !when.content_type.is_empty())
@@ -185,6 +211,12 @@ impl Plan {
                 .filter_map(header)
                 .any(|header| header == name)
             || self.form.messages().any(|message| message.reads(name))
+    }
+
+    /// Whether a handshake would make the MAC of this message for anybody, so that it proves nothing.
+    pub(crate) fn seals_for_anybody(&self, message: Message<'_>) -> bool {
+        let mut challenges = self.challenges.iter();
+        challenges.any(|plain| plain.is(message.pieces()))
     }
 
     /// The first set of headers that has anything in the request.
@@ -210,6 +242,25 @@ impl HeaderSet {
             .chain(&self.timestamp)
             .chain(&self.id)
     }
+}
+
+/// The rule of a key that is fetched, if the scheme says from where.
+fn fetched_rule<'a>(key: &Key, keyring: &Keyring, form: &'a Form) -> Result<&'a Rule, KeyError> {
+    let problem = |why| KeyError::of(key.id(), KeyProblem::NotFetchable(why));
+    let key_url = form.key_url.as_ref();
+    let key_url = key_url.ok_or_else(|| problem("the scheme does not say where keys are"))?;
+    if keyring.iter().count() > 1 {
+        return Err(problem("it has to be the only key"));
+    }
+    match (key.url(), &key_url.from) {
+        (Some(_), Some(_)) => return Err(problem("each request says where its key is")),
+        (Some(own), None) if !key_url.https.allows(own.as_bytes()) => {
+            return Err(problem("its URL is not one that the scheme allows"));
+        }
+        _ => {}
+    }
+    let rule = form.rules.first();
+    rule.ok_or_else(|| problem("the scheme has no rule for it"))
 }
 
 /// The first rule whose form of key this key has, and what is in it.

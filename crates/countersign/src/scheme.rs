@@ -7,6 +7,9 @@ use std::time::SystemTime;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
+use crate::handshake::HandshakeForm;
+use crate::json::Pointer;
+use crate::message::Template;
 use crate::window::Place as WindowPlace;
 use crate::{Unit, Window};
 
@@ -14,6 +17,8 @@ mod check;
 mod description;
 mod error;
 mod file;
+mod https;
+mod key_url;
 mod notation;
 mod proof;
 mod value;
@@ -21,11 +26,14 @@ mod weakness;
 
 pub(crate) use check::is_token;
 pub(crate) use description::{
-    Demand, Description, DigestText, Form, Grammar, Https, KeyEncoding, KeyForm, Place, Rule,
-    SignatureForm, When,
+    Conditions, Demand, Description, DigestText, Form, Grammar, KeyEncoding, KeyForm, Place,
+    Rule, SignatureForm, When, is_false,
 };
 pub use error::SchemeError;
+pub(crate) use https::{Https, is_host};
+pub(crate) use notation::Tables;
 pub use proof::Unproven;
+pub(crate) use value::HANDSHAKES;
 pub use weakness::Weakness;
 
 /// How one kind of sender signs: where the signature stands, what it covers, how it is made.
@@ -87,14 +95,24 @@ impl Scheme {
         Ok(self)
     }
 
-    /// The texts that the scheme signs and a receiver's configuration has to give.
+    /// The texts that a receiver's configuration gives: those that are signed and have no value yet, and
+    /// those that bind an element of the request to the receiver.
     pub fn parameters(&self) -> impl Iterator<Item = &str> {
-        let messages = self.0.forms.iter().flat_map(Form::messages);
-        let names: BTreeSet<_> = messages.flat_map(|message| message.parameters()).collect();
+        let bound = self.0.forms.iter().flat_map(Form::bound);
+        let bound = bound.filter_map(|demand| demand.parameter.as_deref());
+        let names: BTreeSet<_> = self.missing_parameters().chain(bound).collect();
         names.into_iter()
     }
 
+    /// The texts without which nothing can be verified.
+    pub(crate) fn missing_parameters(&self) -> impl Iterator<Item = &str> {
+        let messages = self.0.forms.iter().flat_map(Form::messages);
+        messages.flat_map(|message| message.parameters())
+    }
+
     /// The same scheme with this value for the parameter of this name.
+    ///
+    /// One that binds an element may be given several times: any of its values will do.
     pub fn with_parameter(mut self, name: &str, value: &str) -> Result<Self, SchemeError> {
         if !self.parameters().any(|known| known == name) {
             return Err(SchemeError::UnknownParameter(name.to_owned()));
@@ -102,6 +120,10 @@ impl Scheme {
         for form in &mut Arc::make_mut(&mut self.0).forms {
             for message in form.sign.messages_mut().chain(&mut form.or) {
                 message.fill_parameter(name, value);
+            }
+            let demands = form.require.iter_mut();
+            for demand in demands.filter(|demand| demand.parameter.as_deref() == Some(name)) {
+                demand.is.0.push(value.to_owned());
             }
         }
         Ok(self)
@@ -162,6 +184,38 @@ impl Scheme {
             true => window.place_within(time, now),
             false => window.place(time, now),
         }
+    }
+
+    /// Whether the sender wants refusals to have no body.
+    pub fn empties_refusals(&self) -> bool {
+        self.0.empty_refusals
+    }
+
+    pub(crate) fn handshakes(&self) -> &[HandshakeForm] {
+        &self.0.handshakes.0
+    }
+
+    /// Whether what one form signs, URL and all, could be the body of another one. A request says itself of
+    /// which form it is.
+    pub(crate) fn mixes_forms(&self) -> bool {
+        let forms = self.0.forms.iter();
+        let signs_url = |form: &Form| form.messages().any(Template::covers_url);
+        let signs_body_alone = |form: &Form| {
+            let mut messages = form.messages();
+            messages.any(|message| message.covers_body() && !message.covers_target())
+        };
+        forms.clone().any(signs_url) && forms.clone().any(signs_body_alone) && forms.len() > 1
+    }
+
+    /// Every place of a body that a verdict depends on.
+    pub(crate) fn json_places(&self) -> Vec<Pointer> {
+        let mut places = Vec::new();
+        for place in self.0.forms.iter().flat_map(Form::json_places) {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        places
     }
 
     pub(crate) fn forms(&self) -> &[Form] {

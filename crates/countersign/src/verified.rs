@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::{KeyId, mac};
+use crate::{KeyId, Reason, mac};
 
 /// Proof that a request passed its flow's [`Auth`](crate::Auth); only a verdict makes one.
 #[derive(Clone, Debug)]
@@ -49,13 +49,19 @@ impl Verified {
         }
     }
 
-    /// The verdict on two items of one request, of which this is the later.
-    pub(crate) fn after(mut self, before: &Self) -> Self {
-        if let (Some(one), Some(other)) = (self.replay_key, before.replay_key) {
-            let both = mac::sha256([other.as_bytes().as_slice(), one.as_bytes()]);
-            self.replay_key = Some(ReplayKey(mac::first_half(&both)));
+    /// The verdict on all items of one request, whatever their order; none may be there twice.
+    pub(crate) fn all(items: Vec<Self>) -> Result<Self, Reason> {
+        let mut keys: Vec<_> = items.iter().filter_map(|item| item.replay_key).collect();
+        keys.sort_unstable_by_key(|key| key.0);
+        if keys.array_windows().any(|[one, other]| one == other) {
+            return Err(Reason::DuplicateItem);
         }
-        self
+        let mut verdict = items.into_iter().next().ok_or(Reason::MissingSignature)?;
+        if keys.len() > 1 {
+            let all = mac::sha256(keys.iter().map(|key| key.as_bytes().as_slice()));
+            verdict.replay_key = Some(ReplayKey(mac::first_half(&all)));
+        }
+        Ok(verdict)
     }
 
     /// The key that matched; none where the flow asks for no authentication.

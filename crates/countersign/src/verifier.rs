@@ -11,14 +11,14 @@ use http::{HeaderMap, HeaderName, Method};
 
 use crate::element::{Source, Token};
 use crate::grammar::Found;
-use crate::json::Document;
+use crate::json::{Json, Pointer, Reading};
 use crate::mac::{Tag, first_half, sha256};
-use crate::message::{Message, Template, Words};
-use crate::plan::{Elements, Lock, Plan};
+use crate::message::{Message, Template, Words, spellings};
+use crate::plan::{Elements, Lock, Plan, PlanKey};
 use crate::scheme::Form;
 use crate::window::Place;
 use crate::{
-    Hint, KeyId, Keyring, PublicUrl, Reason, Rejection, ReplayKey, Scheme, SchemeError, Signed,
+    FetchedKey, Hint, KeyId, KeyUrl, Keyring, PublicUrl, Reason, Rejection, ReplayKey, Scheme, SchemeError, Signed,
     Unit, Validity, Verified, Window,
 };
 
@@ -30,6 +30,8 @@ pub struct Verifier {
     scheme: Scheme,
     /// One for each way in which the scheme signs, in the order in which they are looked for.
     plans: Arc<[Plan]>,
+    /// Every place of a body that is looked at.
+    places: Arc<[Pointer]>,
     window: Option<Window>,
     refuses_target_bodies: bool,
     refuses_url_bodies: bool,
@@ -41,9 +43,10 @@ impl Verifier {
         Ok(Self {
             scheme: scheme.clone(),
             plans: Plan::all(scheme, keys)?.into(),
+            places: scheme.json_places().into(),
             window: scheme.default_window(),
             refuses_target_bodies: false,
-            refuses_url_bodies: false,
+            refuses_url_bodies: scheme.mixes_forms(),
         })
     }
 
@@ -70,7 +73,7 @@ impl Verifier {
             messages.any(|message| covers(message) && !message.covers_body())
         };
         let forms = self.scheme.forms();
-        self.refuses_url_bodies = forms
+        self.refuses_url_bodies |= forms
             .iter()
             .any(|form| without_body(form, Template::covers_url));
         self.refuses_target_bodies = forms.iter().any(|form| {
@@ -112,9 +115,13 @@ impl Verifier {
             url: PublicUrl::default(),
             headers,
             body: b"",
+            json: Json::default(),
             token: Token::default(),
             listed: &[],
         };
+        if self.plans.iter().all(|plan| plan.keys().is_empty()) {
+            return Err(Reason::NoActiveKey.into());
+        }
         for plan in self.plans.iter() {
             if !plan.is_chosen_by_the_head() {
                 return Ok(());
@@ -127,35 +134,91 @@ impl Verifier {
         Err(Reason::UnknownForm.into())
     }
 
+    /// Whether the key has to be fetched for each request.
+    pub fn fetches_key(&self) -> bool {
+        let mut plans = self.plans.iter();
+        plans.any(|plan| plan.to_fetch().is_some())
+    }
+
+    /// Where the key of a request has to be fetched from, if it has to be.
+    ///
+    /// It is worth asking once [`verify`](Self::verify) has refused the request with
+    /// [`Reason::KeyNotFetched`]: everything that costs nothing has been looked at then.
+    pub fn key_url(&self, request: &Signed<'_>) -> Result<Option<KeyUrl>, Rejection> {
+        let reading = Reading::default();
+        let source = self.source(request, &reading);
+        let plan = self.choose(&source)?;
+        match (plan.to_fetch(), &plan.form().key_url) {
+            (Some(key), Some(form)) => Ok(Some(form.url(&source, key)?)),
+            _ => Ok(None),
+        }
+    }
+
     /// Judges a request.
     pub fn verify(&self, request: &Signed<'_>) -> Result<Verified, Rejection> {
-        let source = Source {
+        self.judge_all(request, None)
+    }
+
+    /// Judges a request with the key that was fetched for it.
+    pub fn verify_with(
+        &self,
+        request: &Signed<'_>,
+        fetched: &FetchedKey,
+    ) -> Result<Verified, Rejection> {
+        self.judge_all(request, Some(fetched))
+    }
+
+    fn source<'a>(&'a self, request: &Signed<'a>, reading: &'a Reading) -> Source<'a> {
+        Source {
             method: request.method,
             url: request.url,
             headers: request.headers,
             body: request.body,
+            json: Json::new(&self.places, reading),
             token: Token::default(),
             listed: &[],
-        };
+        }
+    }
+
+    fn judge_all(
+        &self,
+        request: &Signed<'_>,
+        fetched: Option<&FetchedKey>,
+    ) -> Result<Verified, Rejection> {
+        let reading = Reading::default();
+        let source = self.source(request, &reading);
         let plan = self.choose(&source)?;
         let Some(place) = &plan.form().each else {
-            return self.judge(plan, source, request.now);
+            return self.judge(plan, source, fetched, request.now);
         };
-        let items = Document::read(request.body).and_then(|body| body.elements(place));
-        let items = items.map_err(|_| Reason::MalformedBody)?;
-        let mut verdict = None;
+        let items = source.find(place)?.ok_or(Reason::MissingElement)?;
+        let items = items.elements().map_err(|_| Reason::MalformedBody)?;
+        let mut verdicts = Vec::with_capacity(items.len());
         for item in items {
+            let reading = Reading::default();
             let source = Source {
                 body: item,
+                json: Json::new(&self.places, &reading),
                 ..source
             };
-            let genuine = self.judge(plan, source, request.now)?;
-            verdict = Some(match verdict {
-                None => genuine,
-                Some(before) => genuine.after(&before),
-            });
+            verdicts.push(self.judge(plan, source, fetched, request.now)?);
         }
-        Ok(verdict.ok_or(Reason::MissingSignature)?)
+        Ok(Verified::all(verdicts)?)
+    }
+
+    /// The MAC of a challenge, under this key or the first that counts, and the id of that key.
+    pub(crate) fn seal(
+        &self,
+        key: Option<&KeyId>,
+        now: SystemTime,
+        challenge: &[u8],
+    ) -> Option<(&KeyId, Vec<u8>)> {
+        let mut keys = self.plans.first()?.keys().iter();
+        keys.find_map(|own| {
+            let meant = key.is_none_or(|key| *key == own.id) && own.is_active(now);
+            let mac = own.lock.seal(challenge).filter(|_| meant)?;
+            Some((&own.id, mac))
+        })
     }
 
     /// The way in which a request is signed: the first that applies to it.
@@ -172,6 +235,7 @@ impl Verifier {
         &self,
         plan: &Plan,
         source: Source<'_>,
+        fetched: Option<&FetchedKey>,
         now: SystemTime,
     ) -> Result<Verified, Rejection> {
         let template = plan.message(source.method)?;
@@ -189,7 +253,16 @@ impl Verifier {
         for demand in &plan.form().require {
             demand.check(&source)?;
         }
+        if let Some(key_url) = &plan.form().key_url {
+            key_url.demand(&source)?;
+        }
         self.check_body(plan, template, source.url, source.body)?;
+        let opened = match (plan.to_fetch(), fetched) {
+            (None, _) => None,
+            (Some(_), None) => return Err(Reason::KeyNotFetched.into()),
+            (Some(_), Some(fetched)) => Some(plan.opened(fetched)),
+        };
+        let keys = opened.as_deref().unwrap_or(plan.keys());
         let mut outcome = Err(Reason::BadSignature);
         for template in iter::once(template).chain(&plan.form().or) {
             let derived = template.derive(&source)?;
@@ -203,14 +276,17 @@ impl Verifier {
                 derived: &derived,
                 secret: b"",
             })?;
-            outcome = match_key(plan, &found, claims.key(), elements.id, message, now);
+            outcome = match_key(plan, keys, &found, claims.key(), elements.id, message, now);
+            if outcome.is_ok() && plan.seals_for_anybody(message) {
+                return Err(Reason::ChallengeBody.into());
+            }
             if outcome != Err(Reason::BadSignature) {
                 break;
             }
         }
         let (key, replay_key) =
             outcome.map_err(|reason| Rejection::from(reason).signed_at(elements.time, now))?;
-        self.check_time(plan, &elements, now)?;
+        self.check_time(plan, &elements, source.body, now)?;
         Ok(Verified::signed(key.clone(), elements.time, replay_key))
     }
 
@@ -239,7 +315,7 @@ impl Verifier {
         }
         match (self.refuses_url_bodies, url.base) {
             (true, "") => Err(Reason::UnknownUrl),
-            (true, base) if body.starts_with(base.as_bytes()) => Err(Reason::AmbiguousBody),
+            (true, base) if reads_like_url(body, base) => Err(Reason::AmbiguousBody),
             _ => Ok(()),
         }
     }
@@ -248,10 +324,11 @@ impl Verifier {
         &self,
         plan: &Plan,
         elements: &Elements<'_>,
+        body: &[u8],
         now: SystemTime,
     ) -> Result<(), Rejection> {
         let Some(window) = self.window else {
-            return Ok(());
+            return Ok(plan.keeps_time_apart(elements.timestamp, body)?);
         };
         // Leaving out what the time stands in must not make a request timeless.
         let time = elements.time.ok_or(Reason::MissingTimestamp)?;
@@ -269,6 +346,13 @@ impl Verifier {
     }
 }
 
+/// Whether a body begins with the public address, however its port is written, or with a method and that.
+fn reads_like_url(body: &[u8], base: &str) -> bool {
+    let method = body.iter().take_while(|byte| byte.is_ascii_uppercase());
+    let rest = body.get(method.count()..).unwrap_or_default();
+    rest.starts_with(b"http") && spellings(base).any(|base| rest.starts_with(base.as_bytes()))
+}
+
 /// Whether the time would be fine in another unit; it is refused all the same.
 fn hint(unit: Unit, timestamp: &[u8], window: Window, now: SystemTime) -> Option<Hint> {
     let (other, hint) = match unit {
@@ -282,7 +366,8 @@ fn hint(unit: Unit, timestamp: &[u8], window: Window, now: SystemTime) -> Option
 
 /// Tries every signature with every live key, all of them whatever matches.
 fn match_key<'a>(
-    plan: &'a Plan,
+    plan: &Plan,
+    keys: &'a [PlanKey],
     found: &Found<'_>,
     named: Option<&[u8]>,
     id: &[u8],
@@ -293,7 +378,7 @@ fn match_key<'a>(
     let mut any_active = false;
     let mut any_spelled = false;
     let mut by_first_key = None;
-    for (index, key) in plan.keys().enumerate() {
+    for (index, key) in keys.iter().enumerate() {
         let active = key.is_active(now);
         any_active |= active;
         // The first key names the message even when its time has not come or is over.
@@ -338,7 +423,7 @@ impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = self.plans.first().into_iter();
         let keys: Vec<_> = plan
-            .flat_map(|plan| plan.keys().map(|key| key.id.as_str()))
+            .flat_map(|plan| plan.keys().iter().map(|key| key.id.as_str()))
             .collect();
         f.debug_struct("Verifier")
             .field("scheme", &self.scheme.name())

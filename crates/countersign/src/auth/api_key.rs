@@ -5,6 +5,7 @@ use std::fmt;
 use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 
 use super::basic::authorization;
+use crate::KeyProblem;
 use crate::key::Material;
 use crate::mac::{Tag, sha256};
 use crate::message::only_line;
@@ -45,6 +46,10 @@ impl ApiKey {
                     sha256([secret.expose()])
                 }
                 Material::Sha256(hash) => *hash,
+                Material::Fetched(_) => {
+                    let problem = KeyProblem::NotFetchable("an API key is a secret");
+                    return Err(KeyError::of(key.id(), problem));
+                }
             };
             Ok(Known {
                 id: key.id().clone(),

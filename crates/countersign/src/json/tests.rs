@@ -22,6 +22,7 @@ fn a_pointer_leads_to_a_value() {
         ("/n/00", None),
         ("/a/c", None),
         ("/a/b~1/c", None),
+        ("/a/0", None),
         ("", Some("nested")),
     ] {
         assert_eq!(
@@ -120,5 +121,66 @@ fn a_pointer_prints_as_it_is_written() {
     }
     for text in ["a", "/~2", "/~"] {
         assert!(text.parse::<Pointer>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_number_is_an_index_and_never_a_name() {
+    assert_eq!(found(r#"["x"]"#, "/0"), Ok(Some("x".into())));
+    assert_eq!(found(r#"{"0":"x"}"#, "/0"), Ok(None));
+    assert_eq!(found(r#"{"00":"x"}"#, "/00"), Ok(Some("x".into())));
+}
+
+#[test]
+fn an_array_of_too_many_elements_is_not_taken_apart() {
+    let array = |length: usize| format!("[{}]", vec!["1"; length].join(","));
+    let elements = |text: &str| {
+        Document::read(text.as_bytes())?
+            .elements(&"".parse().unwrap())
+            .map(|all| all.len())
+    };
+
+    assert_eq!(elements(&array(256)), Ok(256));
+    assert_eq!(elements(&array(257)), Err(Malformed));
+}
+
+#[test]
+fn several_places_are_found_in_one_pass() {
+    let text = br#"{"a":{"b":1,"c":[2,{"d":"3"}],"b":4},"e":null,"a2":{}}"#;
+    let places =
+        ["/a/b", "/a/c/1/d", "/a/c", "/e", "/x", "", "/a/c/0"].map(|text| text.parse().unwrap());
+    let reading = Reading::default();
+    let json = Json::new(&places, &reading);
+    let found = |place: &str| json.find(text, &place.parse().unwrap());
+
+    assert_eq!(found("/a/b"), Err(Malformed));
+    assert_eq!(found("/a/c/1/d"), Ok(Some(Value::Text(b"3"))));
+    assert_eq!(found("/a/c"), Ok(Some(Value::Nested(br#"[2,{"d":"3"}]"#))));
+    assert_eq!(found("/a/c/0"), Ok(Some(Value::Plain(b"2"))));
+    assert_eq!(found("/e"), Ok(Some(Value::Null)));
+    assert_eq!(found("/x"), Ok(None));
+    assert_eq!(found(""), Ok(Some(Value::Nested(text))));
+    // One that was not announced is found by itself.
+    assert_eq!(found("/a2"), Ok(Some(Value::Nested(b"{}"))));
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_place_is_the_same_however_many_are_looked_for(
+        text in r#"[\[\]{}":,ab01\\u ]{0,40}"#,
+        places in proptest::collection::vec("(/[ab01]){0,3}", 0..80),
+    ) {
+        let places: Vec<Pointer> = places.iter().map(|place| place.parse().unwrap()).collect();
+        let reading = Reading::default();
+        let json = Json::new(&places, &reading);
+        for place in &places {
+            let alone = Json::default().find(text.as_bytes(), place);
+            proptest::prop_assert_eq!(json.find(text.as_bytes(), place), alone);
+        }
+    }
+
+    #[test]
+    fn escapes_are_judged_as_they_are_read(text in r#"[\\"/bfnrtu0dDcC8a]{0,14}"#) {
+        proptest::prop_assert_eq!(are_escapes(text.as_bytes()), unescape(text.as_bytes()).is_some());
     }
 }

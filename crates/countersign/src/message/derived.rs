@@ -9,7 +9,7 @@ use http::HeaderName;
 use super::only_line;
 use crate::element::Source;
 use crate::form;
-use crate::json::{Document, Pointer, Value};
+use crate::json::{Pointer, Value};
 use crate::scheme::SchemeError;
 use crate::{MAX_HEADER, Reason};
 
@@ -97,6 +97,15 @@ impl Derived {
         matches!(self, Self::Url(_))
     }
 
+    /// The place of the body whose value it is.
+    pub(super) fn json_place(&self) -> Option<Pointer> {
+        match self {
+            Self::Json(pointer, _) | Self::JsonRaw(pointer) => Some(pointer.clone()),
+            Self::Line(name, _) => Some(Pointer::of(name)),
+            _ => None,
+        }
+    }
+
     /// The bytes for one request.
     pub(crate) fn bytes(&self, source: &Source<'_>) -> Result<Vec<u8>, Reason> {
         match self {
@@ -107,13 +116,13 @@ impl Derived {
                 .map(|value| value.into_owned())
                 .ok_or(Reason::MissingElement),
             Self::FormSorted => form::sorted(source.body).map_err(|_| Reason::MalformedBody),
-            Self::Json(pointer, need) => scalar(source.body, pointer, *need),
-            Self::JsonRaw(pointer) => match find(source.body, pointer)? {
+            Self::Json(pointer, need) => scalar(source, pointer, *need),
+            Self::JsonRaw(pointer) => match source.find(pointer)? {
                 Some(Value::Nested(text) | Value::Plain(text)) => Ok(text.to_vec()),
                 Some(_) => Err(Reason::MalformedBody),
                 None => Err(Reason::MissingElement),
             },
-            Self::Line(name, need) => line(source.body, name, *need),
+            Self::Line(name, need) => line(source, name, *need),
             Self::Listed(name) => listed(source, name),
             // A template is not filled in before its parameters are.
             Self::Parameter(_) => Err(Reason::MissingElement),
@@ -148,14 +157,8 @@ impl fmt::Display for Derived {
     }
 }
 
-fn find<'a>(body: &'a [u8], pointer: &Pointer) -> Result<Option<Value<'a>>, Reason> {
-    Document::read(body)
-        .and_then(|document| document.find(pointer))
-        .map_err(|_| Reason::MalformedBody)
-}
-
-fn scalar(body: &[u8], pointer: &Pointer, need: Need) -> Result<Vec<u8>, Reason> {
-    match (find(body, pointer)?, need) {
+fn scalar(source: &Source<'_>, pointer: &Pointer, need: Need) -> Result<Vec<u8>, Reason> {
+    match (source.find(pointer)?, need) {
         (Some(value), _) => {
             let text = value.text().ok_or(Reason::MalformedBody)?;
             Ok(text.into_owned())
@@ -165,12 +168,12 @@ fn scalar(body: &[u8], pointer: &Pointer, need: Need) -> Result<Vec<u8>, Reason>
     }
 }
 
-fn line(body: &[u8], name: &str, need: Need) -> Result<Vec<u8>, Reason> {
+fn line(source: &Source<'_>, name: &str, need: Need) -> Result<Vec<u8>, Reason> {
     let pointer = Pointer::of(name);
-    if find(body, &pointer)?.is_none() && need == Need::Optional {
+    if source.find(&pointer)?.is_none() && need == Need::Optional {
         return Ok(Vec::new());
     }
-    let value = scalar(body, &pointer, Need::Required)?;
+    let value = scalar(source, &pointer, Need::Required)?;
     Ok([name.as_bytes(), b"\n", &value, b"\n"].concat())
 }
 
@@ -233,6 +236,13 @@ fn escaped(target: &str) -> Result<String, Reason> {
         }
     }
     Ok(out)
+}
+
+/// The same address in every way in which its port may be written.
+pub(crate) fn spellings(base: &str) -> impl Iterator<Item = String> {
+    let ports = [Port::Left, Port::Written].into_iter();
+    let others = ports.filter_map(|port| String::from_utf8(with_port(base, port, "")).ok());
+    std::iter::once(base.to_owned()).chain(others)
 }
 
 fn with_port(base: &str, port: Port, target: &str) -> Vec<u8> {

@@ -6,7 +6,7 @@ use super::material::Material;
 use crate::key::{self, Validity};
 use crate::mac::{Digest, HashKey, MacKey, Tag, sha256};
 use crate::message::Message;
-use crate::{Key, KeyError, KeyId};
+use crate::{FetchedKey, Key, KeyError, KeyId};
 
 /// A key, ready for use.
 pub(crate) struct PlanKey {
@@ -25,6 +25,8 @@ pub(crate) enum Lock {
     Mac(MacKey),
     #[cfg(any(feature = "ecdsa", feature = "ed25519", feature = "rsa"))]
     Public(crate::mac::PublicKey),
+    /// A public key that has to be fetched for each request.
+    Fetched(Box<Key>, Digest),
     /// The hash of a secret that is sent along.
     Token(Tag),
 }
@@ -43,6 +45,36 @@ impl PlanKey {
             name: material.name,
             labels,
         })
+    }
+
+    /// A key of which nothing is known before a request.
+    pub(super) fn fetched(key: &Key, digest: Digest, labels: Vec<usize>) -> Self {
+        Self {
+            id: key.id().clone(),
+            lock: Lock::Fetched(Box::new(key.clone()), digest),
+            validity: key.validity(),
+            name: None,
+            labels,
+        }
+    }
+
+    /// The keys that stand in for this one, if it had to be fetched.
+    pub(crate) fn opened(&self, fetched: &FetchedKey) -> Vec<Self> {
+        let Lock::Fetched(key, digest) = &self.lock else {
+            return Vec::new();
+        };
+        let materials = fetched.materials().iter().cloned();
+        let opened =
+            materials.map(|material| Self::new(key, *digest, material, self.labels.clone()));
+        opened.filter_map(Result::ok).collect()
+    }
+
+    /// The key as it was configured, if it has to be fetched.
+    pub(crate) fn to_fetch(&self) -> Option<&Key> {
+        match &self.lock {
+            Lock::Fetched(key, _) => Some(key),
+            _ => None,
+        }
     }
 
     pub(crate) fn is_active(&self, now: SystemTime) -> bool {
@@ -65,11 +97,6 @@ impl PlanKey {
             (Some(own), Some(name)) => own.as_bytes() == name,
             _ => true,
         }
-    }
-
-    /// The label under which this key signs.
-    pub(crate) fn label(&self) -> usize {
-        self.labels.first().copied().unwrap_or_default()
     }
 }
 
@@ -112,9 +139,12 @@ impl Lock {
         if wanted { self.tag(message) } else { None }
     }
 
-    /// Whether this key can make what it verifies.
-    pub(crate) fn can_sign(&self) -> bool {
-        matches!(self, Self::Hash(_) | Self::Mac(_))
+    /// The MAC of a challenge, where the key makes MACs.
+    pub(crate) fn seal(&self, challenge: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Mac(mac) => Some(mac.tag([challenge]).bytes(mac.length()).to_vec()),
+            _ => None,
+        }
     }
 
     /// Whether bytes that were sent are what this key expects, where that is no MAC.
@@ -128,7 +158,7 @@ impl Lock {
             Self::Public(key) => key.verifies(sent, message.pieces()),
             // Of equal length, whatever was sent.
             Self::Token(tag) => tag.matches(&Tag::of(&sha256([sent]))).into(),
-            Self::Hash(_) | Self::Mac(_) => false,
+            Self::Fetched(..) | Self::Hash(_) | Self::Mac(_) => false,
         }
     }
 }

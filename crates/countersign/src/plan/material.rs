@@ -11,10 +11,29 @@ use crate::mac;
 use crate::scheme::{KeyEncoding, KeyForm};
 
 /// What a signature is made with or verified with.
+#[derive(Clone)]
 pub(crate) struct Material {
     /// The name under which tokens refer to it.
     pub(crate) name: Option<String>,
     pub(crate) bytes: Zeroizing<Vec<u8>>,
+}
+
+/// Reads what is fetched: a public key in PEM, or a set of JSON Web Keys.
+pub(crate) fn read_public(text: &[u8]) -> Result<Vec<Material>, KeyProblem> {
+    let form = KeyForm {
+        encoding: KeyEncoding::Public,
+        ..KeyForm::default()
+    };
+    read(&form, text)
+}
+
+/// The public key of a certificate in DER.
+pub(crate) fn read_certificate(der: &[u8]) -> Result<Material, KeyProblem> {
+    let bytes = mac::certificate::public_key(der.to_vec())?;
+    Ok(Material {
+        name: None,
+        bytes: Zeroizing::new(bytes),
+    })
 }
 
 /// Decodes a key; a set of JSON Web Keys is several.

@@ -6,11 +6,11 @@ use std::time::SystemTime;
 use http::HeaderMap;
 
 use super::Plan;
-use crate::Reason;
 use crate::element::Source;
 use crate::grammar::Found;
 use crate::message::only_line;
 use crate::scheme::Place;
+use crate::{Reason, Unit};
 
 /// What a request says about itself, beside its signatures.
 pub(crate) struct Elements<'a> {
@@ -58,6 +58,20 @@ impl Plan {
             (Some(text), _) => self.layout.read_text(text, found),
             (None, [Place::Numbered(prefix)]) => self.layout.read_numbered(headers, prefix, found),
             (None, _) => self.layout.read_slots(headers, &self.slots, found),
+        }
+    }
+
+    /// Refuses a time of which a digit could be another part's. Where a window is set, the window does.
+    pub(crate) fn keeps_time_apart(&self, timestamp: &[u8], body: &[u8]) -> Result<(), Reason> {
+        let whole = match self.unit {
+            None | Some(Unit::Rfc3339) => return Ok(()),
+            Some(Unit::Milliseconds) => timestamp.len() == 13,
+            Some(Unit::Seconds) => timestamp.len() == 10,
+        };
+        let mut messages = self.form.messages();
+        match messages.all(|message| message.keeps_time_apart(body, whole)) {
+            true => Ok(()),
+            false => Err(Reason::AmbiguousTimestamp),
         }
     }
 

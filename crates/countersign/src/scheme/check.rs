@@ -3,8 +3,9 @@
 use http::HeaderName;
 
 use super::SchemeError;
-use super::description::{Description, Form, Grammar, Place, Sign};
+use super::description::{Description, Form, Grammar, KeyEncoding, Place, Rule, Sign};
 use super::notation::List;
+use crate::handshake;
 use crate::message::{Part, Template};
 
 pub(super) fn check(scheme: &Description) -> Result<(), SchemeError> {
@@ -12,6 +13,7 @@ pub(super) fn check(scheme: &Description) -> Result<(), SchemeError> {
         return Err(SchemeError::Name(scheme.name.clone()));
     }
     scheme.forms.iter().try_for_each(check_form)?;
+    scheme.handshakes.0.iter().try_for_each(handshake::check)?;
     if scheme.window.is_some() && scheme.forms.iter().all(|form| form.timestamp.is_none()) {
         return Err(SchemeError::WindowWithoutTime);
     }
@@ -20,6 +22,7 @@ pub(super) fn check(scheme: &Description) -> Result<(), SchemeError> {
 
 fn check_form(form: &Form) -> Result<(), SchemeError> {
     check_methods(&form.sign)?;
+    check_key_url(form)?;
     check_grammar(&form.signature.grammar)?;
     check_places(form)?;
     check_signed(form)?;
@@ -33,6 +36,20 @@ fn check_form(form: &Form) -> Result<(), SchemeError> {
             false => Ok(()),
         }
     })
+}
+
+/// What is fetched is a public key.
+fn check_key_url(form: &Form) -> Result<(), SchemeError> {
+    let Some(key_url) = &form.key_url else {
+        return Ok(());
+    };
+    let is_public = |rule: &Rule| rule.key.encoding == KeyEncoding::Public;
+    match form.rules.iter().all(is_public) {
+        true => key_url.check(),
+        false => Err(SchemeError::KeyUrl(
+            "a rule has keys that are not public ones",
+        )),
+    }
 }
 
 fn check_methods(sign: &Sign) -> Result<(), SchemeError> {
@@ -161,6 +178,13 @@ fn check_signed(form: &Form) -> Result<(), SchemeError> {
             return Err(SchemeError::Unsigned("digest of the body"));
         }
     }
+    let bound = form.require.iter();
+    for demand in bound.filter(|demand| demand.parameter.is_some()) {
+        let mut messages = form.messages();
+        if !messages.all(|message| is_inside(message, &demand.from)) {
+            return Err(SchemeError::Unsigned("element of a parameter"));
+        }
+    }
     let timestamp = form.timestamp.as_ref().map(|timestamp| &timestamp.from);
     let id = form.id.as_ref().map(|id| &id.from);
     for (name, part, read) in [
@@ -186,14 +210,22 @@ fn check_signed(form: &Form) -> Result<(), SchemeError> {
 
 /// Whether a message has the element by itself or inside of something else that it has.
 fn is_signed(message: &Template, part: &Part, places: &List<Place>) -> bool {
-    message.has(part)
-        || places.iter().all(|place| match place {
-            Place::Claim(_) => message.has_claims(),
-            Place::Form(_) | Place::Json(_) => message.covers_body(),
-            Place::Header(_) => message.has_list(),
-            Place::Query(_) => message.covers_url(),
-            Place::First | Place::Numbered(_) | Place::Pair(_) => false,
-        })
+    message.has(part) || places.iter().all(|place| is_inside(message, place))
+}
+
+/// Whether what stands at a place is inside of something that a message has.
+fn is_inside(message: &Template, place: &Place) -> bool {
+    match place {
+        Place::Claim(_) => message.has_claims(),
+        Place::Form(_) => message.covers_body(),
+        Place::Header(name) => message.has_list() || message.reads(name),
+        Place::Json(pointer) => {
+            let mut signed = message.json_places();
+            message.covers_body() || signed.any(|signed| signed == *pointer)
+        }
+        Place::Query(_) => message.covers_url(),
+        Place::First | Place::Numbered(_) | Place::Pair(_) => false,
+    }
 }
 
 fn check_rules(scheme: &Form) -> Result<(), SchemeError> {

@@ -3,11 +3,13 @@
 use http::{HeaderName, Method};
 use serde::{Deserialize, Serialize};
 
-use super::SchemeError;
 use super::file::File;
-use super::notation::List;
+use super::key_url::KeyUrlForm;
+use super::notation::{List, Tables};
 use super::proof::Proof;
+use super::{Https, SchemeError};
 use crate::encoding::Encoding;
+use crate::handshake::HandshakeForm;
 use crate::json::Pointer;
 use crate::mac::Digest;
 use crate::message::Template;
@@ -20,12 +22,18 @@ pub(crate) struct Description {
     pub(crate) name: String,
     /// What its users have to know.
     pub(crate) note: Option<String>,
+    /// Why others than the receiver's own account can make genuine requests.
+    pub(crate) shared_key: Option<String>,
     /// The default window, in seconds.
     pub(crate) window: Option<WindowForm>,
     /// Whether a time at the very edge of the window is outside.
     pub(crate) excludes_edges: bool,
     /// The ways in which requests are signed; the first that applies to a request is its way.
     pub(crate) forms: Vec<Form>,
+    /// How the sender makes sure of its receiver.
+    pub(crate) handshakes: Tables<HandshakeForm>,
+    /// Whether the sender wants refusals without a body.
+    pub(crate) empty_refusals: bool,
     /// Requests whose verdict is known.
     pub(crate) vectors: Vec<Proof>,
 }
@@ -36,6 +44,8 @@ pub(crate) struct Form {
     /// Which requests are signed so: all conditions hold.
     pub(crate) when: Conditions,
     pub(crate) require: Vec<Demand>,
+    /// Where the key is, which a flow may have fetched.
+    pub(crate) key_url: Option<KeyUrlForm>,
     /// Where an array stands of which every element is signed by itself.
     pub(crate) each: Option<Pointer>,
     pub(crate) sign: Sign,
@@ -62,6 +72,27 @@ impl Form {
         self.sign.messages().chain(&self.or)
     }
 
+    /// Every place of a body that is looked at for this way of signing.
+    pub(crate) fn json_places(&self) -> impl Iterator<Item = Pointer> {
+        let conditions = self.when.0.iter().flat_map(When::places);
+        let demands = self.require.iter().map(|demand| &demand.from);
+        let signature = self.signature.from.iter();
+        let timestamp = self.timestamp.iter().flat_map(|form| form.from.iter());
+        let id = self.id.iter().flat_map(|form| form.from.iter());
+        let key = self.key_url.iter().flat_map(|form| &form.from);
+        let read = conditions.chain(demands).chain(key).chain(signature);
+        let read = read.chain(timestamp).chain(id);
+        let read = read.filter_map(Place::in_the_body).cloned();
+        let signed = self.messages().flat_map(Template::json_places);
+        self.each.iter().cloned().chain(read).chain(signed)
+    }
+
+    /// The demands whose values the receiver's configuration gives.
+    pub(crate) fn bound(&self) -> impl Iterator<Item = &Demand> {
+        let is_bound = |demand: &&Demand| demand.parameter.is_some();
+        self.require.iter().filter(is_bound)
+    }
+
     /// Whether a signed element says what the body is.
     pub(crate) fn demands_body(&self) -> bool {
         self.require.iter().any(|demand| demand.body.is_some())
@@ -69,8 +100,7 @@ impl Form {
 }
 
 /// Conditions, one of them written without brackets.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Conditions(pub(crate) Vec<When>);
+pub(crate) type Conditions = Tables<When>;
 
 /// A condition on a request: everything that is said of it holds.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -82,6 +112,9 @@ pub(crate) struct When {
     /// There is something here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<Place>,
+    /// There is nothing here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) without: Option<Place>,
     /// It is one of these.
     #[serde(skip_serializing_if = "List::is_empty")]
     pub(crate) is: List<String>,
@@ -97,6 +130,9 @@ pub(crate) struct Demand {
     /// It is one of these.
     #[serde(default, skip_serializing_if = "List::is_empty")]
     pub(crate) is: List<String>,
+    /// It is one of those that the receiver's configuration gives under this name; anything if it gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) parameter: Option<String>,
     /// It is digits of base64 and line feeds.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) base64: bool,
@@ -106,15 +142,6 @@ pub(crate) struct Demand {
     /// It is the body's hash, written like this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) body: Option<DigestText>,
-}
-
-/// URLs that may be named: `https`, a host whose labels fit, a path with this end.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Https {
-    pub(crate) hosts: Vec<String>,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub(crate) path_ends: String,
 }
 
 /// A hash as text.
@@ -226,6 +253,14 @@ impl Place {
             self,
             Self::Claim(_) | Self::Form(_) | Self::Json(_) | Self::Query(_)
         )
+    }
+
+    /// The place in the body, if it is one there.
+    fn in_the_body(&self) -> Option<&Pointer> {
+        match self {
+            Self::Json(pointer) => Some(pointer),
+            _ => None,
+        }
     }
 
     /// Whether it can be read before the body is.
@@ -366,7 +401,7 @@ impl From<WindowForm> for Window {
     }
 }
 
-pub(super) fn is_false(value: &bool) -> bool {
+pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }
 

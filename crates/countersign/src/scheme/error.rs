@@ -17,10 +17,14 @@ pub enum SchemeError {
     DoubleLabel(String),
     /// A method has two messages.
     DoubleMethod(String),
+    /// A handshake that cannot be answered without harm, and why.
+    Handshake(&'static str),
     /// Not the name of a header.
     HeaderName(String),
     /// A key does not fit.
     Key(KeyError),
+    /// A key that is found by a URL, and what is wrong with how.
+    KeyUrl(&'static str),
     /// Not a label: letters, digits, hyphens and underscores.
     Label(String),
     /// A message of too many parts.
@@ -82,8 +86,10 @@ impl fmt::Display for SchemeError {
             Self::DoubleHeader(name) => write!(f, "header `{name}` carries two elements"),
             Self::DoubleLabel(label) => write!(f, "label `{label}` has two meanings"),
             Self::DoubleMethod(method) => write!(f, "method {method} has two messages"),
+            Self::Handshake(why) => write!(f, "a handshake {why}"),
             Self::HeaderName(name) => write!(f, "`{name}` is not a header name"),
             Self::Key(error) => error.fmt(f),
+            Self::KeyUrl(why) => write!(f, "`key-url` cannot be used: {why}"),
             Self::Label(label) => {
                 write!(
                     f,

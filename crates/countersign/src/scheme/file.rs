@@ -7,8 +7,10 @@ use super::description::{
     Conditions, Demand, Description, Form, IdForm, Rule, Sign, SignatureForm, TimestampForm,
     WindowForm, is_false, missing,
 };
-use super::notation::List;
+use super::key_url::KeyUrlForm;
+use super::notation::{List, Tables};
 use super::proof::Proof;
+use crate::handshake::HandshakeForm;
 use crate::json::Pointer;
 use crate::message::Template;
 
@@ -22,10 +24,16 @@ macro_rules! file {
             #[serde(skip_serializing_if = "Option::is_none")]
             note: Option<String>,
             #[serde(skip_serializing_if = "Option::is_none")]
+            shared_key: Option<String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             window: Option<WindowForm>,
             #[serde(skip_serializing_if = "is_false")]
             excludes_edges: bool,
             $($(#[$attribute])* $key: $type,)*
+            #[serde(skip_serializing_if = "Tables::is_empty")]
+            handshake: Tables<HandshakeForm>,
+            #[serde(skip_serializing_if = "is_false")]
+            empty_refusals: bool,
             #[serde(skip_serializing_if = "Vec::is_empty")]
             variants: Vec<Variant>,
             #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -54,6 +62,7 @@ macro_rules! file {
 file! {
     #[serde(skip_serializing_if = "Option::is_none")] when: Option<Conditions>,
     #[serde(skip_serializing_if = "Vec::is_empty")] require: Vec<Demand>,
+    #[serde(skip_serializing_if = "Option::is_none")] key_url: Option<KeyUrlForm>,
     #[serde(skip_serializing_if = "Option::is_none")] each: Option<Pointer>,
     #[serde(skip_serializing_if = "Option::is_none")] sign: Option<Sign>,
     #[serde(skip_serializing_if = "List::is_empty")] or: List<Template>,
@@ -78,6 +87,7 @@ impl Variant {
                 .or_else(|| shared.when.clone())
                 .unwrap_or_default(),
             require,
+            key_url: self.key_url.or_else(|| shared.key_url.clone()),
             each: self.each.or_else(|| shared.each.clone()),
             sign: self
                 .sign
@@ -109,6 +119,7 @@ impl From<Form> for Variant {
         Self {
             when: (!form.when.0.is_empty()).then_some(form.when),
             require: form.require,
+            key_url: form.key_url,
             each: form.each,
             sign: Some(form.sign),
             or: List(form.or),
@@ -139,8 +150,11 @@ impl TryFrom<File> for Description {
         Ok(Self {
             name: file.name,
             note: file.note,
+            shared_key: file.shared_key,
             window: file.window,
             excludes_edges: file.excludes_edges,
+            handshakes: file.handshake,
+            empty_refusals: file.empty_refusals,
             forms,
             vectors: file.vectors,
         })
@@ -152,8 +166,11 @@ impl From<Description> for File {
         let file = Self {
             name: description.name,
             note: description.note,
+            shared_key: description.shared_key,
             window: description.window,
             excludes_edges: description.excludes_edges,
+            handshake: description.handshakes,
+            empty_refusals: description.empty_refusals,
             vectors: description.vectors,
             ..Self::default()
         };

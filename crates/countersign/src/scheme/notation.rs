@@ -10,9 +10,8 @@ use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::SchemeError;
-use super::description::{
-    Conditions, MethodForm, MethodName, Place, Sign, When, WindowForm, WindowSides,
-};
+use super::description::{MethodForm, MethodName, Place, Sign, WindowForm, WindowSides};
+use crate::handshake::Echo;
 use crate::json::Pointer;
 use crate::message::Template;
 
@@ -112,7 +111,23 @@ impl<'de> Deserialize<'de> for Sign {
     }
 }
 
-impl Serialize for Conditions {
+/// Several tables, or one written without brackets.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Tables<T>(pub(crate) Vec<T>);
+
+impl<T> Tables<T> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<T> Default for Tables<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Serialize> Serialize for Tables<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.as_slice() {
             [one] => one.serialize(serializer),
@@ -121,27 +136,27 @@ impl Serialize for Conditions {
     }
 }
 
-impl<'de> Deserialize<'de> for Conditions {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Tables<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrMany;
+        struct OneOrMany<T>(PhantomData<T>);
 
-        impl<'de> Visitor<'de> for OneOrMany {
-            type Value = Conditions;
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
+            type Value = Tables<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a condition or a list of them")
+                f.write_str("a table or a list of tables")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Conditions, A::Error> {
-                When::deserialize(MapAccessDeserializer::new(map)).map(|one| Conditions(vec![one]))
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Tables<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(|one| Tables(vec![one]))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Conditions, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Conditions)
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Tables<T>, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Tables)
             }
         }
 
-        deserializer.deserialize_any(OneOrMany)
+        deserializer.deserialize_any(OneOrMany(PhantomData))
     }
 }
 
@@ -256,4 +271,4 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(MethodName, Place, Pointer, Template);
+as_text!(Echo, MethodName, Place, Pointer, Template);

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::description::MethodName;
 use super::notation::List;
+use crate::handshake::Expected;
 use crate::{
-    Key, KeyId, KeyProblem, Keyring, PublicUrl, Scheme, SchemeError, Secret, Signed, Unit,
+    Auth, Handshakes, Key, KeyId, KeyProblem, Keyring, PublicUrl, Scheme, SchemeError, Secret, Signed, Unit,
     Verifier, Window,
 };
 
@@ -42,6 +43,9 @@ pub(crate) struct Proof {
     /// Seconds around now; left out, the time is not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     window: Option<u64>,
+    /// What it is answered, where it is a handshake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answer: Option<Expected>,
 }
 
 /// A vector that did not come out as its scheme says.
@@ -129,8 +133,14 @@ impl Proof {
         if let Some(unit) = self.unit {
             scheme = scheme.with_timestamp_unit(unit).map_err(broken)?;
         }
+        let mut handshakes = Handshakes::of(&scheme);
         for (name, value) in &self.parameters {
-            scheme = scheme.with_parameter(name, value).map_err(broken)?;
+            if handshakes.parameters().any(|known| known == name) {
+                let value = Secret::new(value.as_str());
+                handshakes = handshakes.with_parameter(name, value).map_err(broken)?;
+            } else {
+                scheme = scheme.with_parameter(name, value).map_err(broken)?;
+            }
         }
         let verifier = match Verifier::new(&scheme, &self.keys()?) {
             Err(SchemeError::Key(error)) if matches!(error.problem(), KeyProblem::NotBuilt(_)) => {
@@ -150,16 +160,22 @@ impl Proof {
             .url
             .split_at_checked(path.unwrap_or_default())
             .unwrap_or_default();
-        let verdict = verifier.verify(&Signed {
+        let headers = self.headers()?;
+        let request = Signed {
             method: &self.method.0,
             url: PublicUrl::new(base, target),
-            headers: &self.headers()?,
+            headers: &headers,
             body: self.body.as_bytes(),
             now: SystemTime::UNIX_EPOCH
                 .checked_add(Duration::from_secs(self.now))
                 .ok_or_else(|| broken("its time is out of range"))?,
-        });
-        verdict
+        };
+        if let Some(expected) = &self.answer {
+            let auth = Auth::Signature(verifier);
+            return expected.check(&handshakes, &auth, &request).map_err(Refusal::Refused);
+        }
+        verifier
+            .verify(&request)
             .map(|_| ())
             .map_err(|rejection| Refusal::Refused(rejection.to_string()))
     }

@@ -5,7 +5,7 @@ use serde::de::{Deserializer, Error as _, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 /// A value of a file, known when this crate is compiled.
-pub(super) enum Value {
+pub(crate) enum Value {
     Bool(bool),
     Integer(i64),
     List(&'static [Self]),

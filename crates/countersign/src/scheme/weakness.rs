@@ -17,6 +17,9 @@ pub enum Weakness {
     PlainHash,
     /// SHA-1, which is broken for other purposes.
     Sha1,
+    /// The sender signs for all its customers with one key, and nothing tells them apart here; why, and what
+    /// the parameter is called that would.
+    SharedKey(String, Option<String>),
     /// A shared secret is sent along instead of a signature.
     Token,
     /// The body is not signed, or not all of it; why the sender does so.
@@ -27,12 +30,30 @@ impl Scheme {
     /// What a receiver should know before it relies on this scheme.
     pub fn weaknesses(&self) -> Vec<Weakness> {
         let mut found = Vec::new();
-        for weakness in self.forms().iter().flat_map(weaknesses) {
+        for weakness in self
+            .forms()
+            .iter()
+            .flat_map(weaknesses)
+            .chain(self.shared_key())
+        {
             if !found.contains(&weakness) {
                 found.push(weakness);
             }
         }
         found
+    }
+}
+
+impl Scheme {
+    fn shared_key(&self) -> Option<Weakness> {
+        let why = self.description().shared_key.clone()?;
+        let is_given = |form: &Form| form.bound().any(|demand| !demand.is.is_empty());
+        if self.forms().iter().all(is_given) {
+            return None;
+        }
+        let mut bound = self.forms().iter().flat_map(Form::bound);
+        let parameter = bound.find_map(|demand| demand.parameter.clone());
+        Some(Weakness::SharedKey(why, parameter))
     }
 }
 
@@ -62,6 +83,10 @@ impl fmt::Display for Weakness {
             Self::NoTime => f.write_str("no time is signed: a captured request can be sent again"),
             Self::PlainHash => f.write_str("a plain hash with the secret in it instead of a MAC"),
             Self::Sha1 => f.write_str("signatures are made with SHA-1"),
+            Self::SharedKey(why, Some(name)) => {
+                write!(f, "{why} Give the parameter `{name}`, which takes no other")
+            }
+            Self::SharedKey(why, None) => f.write_str(why.trim_end_matches('.')),
             Self::Token => f.write_str("a shared secret is sent along instead of a signature"),
             Self::UnsignedBody(why) => write!(f, "the body is not covered: {why}"),
         }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "whatever fails here is to be seen")]
 
+mod boundaries;
 mod credentials;
 mod downgrades;
 mod genuine;
@@ -16,3 +17,4 @@ mod table;
 mod time;
 mod urls;
 mod vectors;
+mod weight;

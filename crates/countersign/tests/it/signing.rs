@@ -198,6 +198,7 @@ fn the_hash_of_a_json_body_is_written_into_the_url() {
     assert_eq!(sent.reason(&verifier), None);
     assert_eq!(headers(&signer, &sent), Err(SignError::InUrl));
 
+    sent.target = "/in?a=%20".into();
     sent.headers.insert(
         "content-type",
         "application/x-www-form-urlencoded".parse().unwrap(),

@@ -55,6 +55,18 @@ impl Sent {
         sent
     }
 
+    /// A request that nobody has signed.
+    pub(crate) fn bare(method: Method, target: &str, body: &[u8]) -> Self {
+        Self {
+            method,
+            base: BASE.into(),
+            target: target.into(),
+            headers: HeaderMap::new(),
+            body: body.to_vec(),
+            now: at_millis(1_700_000_000_000),
+        }
+    }
+
     /// Puts the signer's headers over what is there.
     pub(crate) fn sign(&mut self, signer: &Signer) {
         let headers = signer
