@@ -311,18 +311,27 @@ fn cut(item: &[u8], at: u8) -> Result<(&[u8], &[u8]), Reason> {
 
 /// What stands before and after the first `byte`.
 fn split_at(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
-    // Sixteen bytes without it are passed over in one comparison: most of a header is hex digits.
-    let (chunks, _) = text.as_chunks::<16>();
-    let without = |chunk: &&[u8; 16]| {
-        !chunk
-            .iter()
-            .fold(false, |any, other| any | (*other == byte))
-    };
-    let passed = chunks.iter().take_while(without).count().saturating_mul(16);
-    let from = text.get(passed..)?;
-    let place = from.iter().position(|other| *other == byte)?;
-    let before = text.get(..passed.saturating_add(place))?;
-    Some((before, from.get(place.saturating_add(1)..)?))
+    let place = find(text, byte)?;
+    Some((text.get(..place)?, text.get(place.saturating_add(1)..)?))
+}
+
+/// Where the first `byte` is: eight bytes are looked at in one step, since most of a header is digits.
+fn find(text: &[u8], byte: u8) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let wanted = ONES.wrapping_mul(u64::from(byte));
+    let (chunks, rest) = text.as_chunks::<8>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        // A byte of zeros, the first at least, borrows from the bit above it.
+        let other = u64::from_le_bytes(*chunk) ^ wanted;
+        let zeros = other.wrapping_sub(ONES) & !other & ONES << 7;
+        if zeros != 0 {
+            let inside = (zeros.trailing_zeros() / 8) as usize;
+            return Some(index.wrapping_mul(8).wrapping_add(inside));
+        }
+    }
+    let passed = text.len().wrapping_sub(rest.len());
+    let inside = rest.iter().position(|other| *other == byte)?;
+    Some(passed.wrapping_add(inside))
 }
 
 #[cfg(test)]

@@ -198,7 +198,8 @@ impl Template {
     }
 
     /// The message for one request, if every part of it is there.
-    pub(crate) fn fill<'a>(&'a self, words: Words<'a>) -> Result<Message<'a>, Reason> {
+    #[inline]
+    pub(crate) fn fill<'a>(&'a self, words: &'a Words<'a>) -> Result<Message<'a>, Reason> {
         if self.covers_url && words.url.base.is_empty() {
             return Err(Reason::UnknownUrl);
         }
@@ -206,6 +207,7 @@ impl Template {
         Ok(Message {
             template: self,
             words,
+            secret: b"",
         })
     }
 }
@@ -221,20 +223,20 @@ pub(crate) struct Words<'a> {
     pub(crate) body: &'a [u8],
     /// What [`derive`](Template::derive) made of this template.
     pub(crate) derived: &'a [Vec<u8>],
-    pub(crate) secret: &'a [u8],
 }
 
 /// A filled-in template.
 #[derive(Clone, Copy)]
 pub(crate) struct Message<'a> {
     template: &'a Template,
-    words: Words<'a>,
+    words: &'a Words<'a>,
+    secret: &'a [u8],
 }
 
 impl<'a> Message<'a> {
     /// The same message with a secret in it.
     pub(crate) fn with_secret(mut self, secret: &'a [u8]) -> Self {
-        self.words.secret = secret;
+        self.secret = secret;
         self
     }
 
@@ -250,7 +252,7 @@ impl<'a> Message<'a> {
             Part::Id => words.id,
             Part::Literal(text) => text.as_bytes(),
             Part::Method => words.method.as_str().as_bytes(),
-            Part::Secret => words.secret,
+            Part::Secret => self.secret,
             Part::Target => words.url.target.as_bytes(),
             Part::Timestamp => words.timestamp,
             Part::UrlBase => words.url.base.as_bytes(),
@@ -259,13 +261,24 @@ impl<'a> Message<'a> {
 }
 
 /// The value of a header that must be there exactly once, without the blanks around it.
+#[inline]
 pub(crate) fn only_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a [u8], Reason> {
-    let mut lines = headers.get_all(name).iter();
-    let line = lines.next().ok_or(Reason::MissingHeader)?;
-    if lines.next().is_some() {
-        return Err(Reason::DuplicateHeader);
+    let mut line = None;
+    if headers.len() <= FEW {
+        // Looking at a few names costs less than hashing one.
+        for (other, value) in headers {
+            if other == name && line.replace(value).is_some() {
+                return Err(Reason::DuplicateHeader);
+            }
+        }
+    } else {
+        let mut lines = headers.get_all(name).iter();
+        line = lines.next();
+        if lines.next().is_some() {
+            return Err(Reason::DuplicateHeader);
+        }
     }
-    bounded(line.as_bytes())
+    bounded(line.ok_or(Reason::MissingHeader)?.as_bytes())
 }
 
 /// A header value without the blanks around it, unless it is too long to look at.
@@ -349,6 +362,9 @@ impl fmt::Display for Template {
         Ok(())
     }
 }
+
+/// How many header lines are looked at one by one.
+const FEW: usize = 12;
 
 /// More than any provider signs.
 const MAX_PARTS: usize = 32;

@@ -266,7 +266,7 @@ impl Verifier {
         let mut outcome = Err(Reason::BadSignature);
         for template in iter::once(template).chain(&plan.form().or) {
             let derived = template.derive(&source)?;
-            let message = template.fill(Words {
+            let words = Words {
                 timestamp: elements.timestamp,
                 id: elements.id,
                 method: source.method,
@@ -274,8 +274,8 @@ impl Verifier {
                 headers: source.headers,
                 body: source.body,
                 derived: &derived,
-                secret: b"",
-            })?;
+            };
+            let message = template.fill(&words)?;
             outcome = match_key(plan, keys, &found, claims.key(), elements.id, message, now);
             if outcome.is_ok() && plan.seals_for_anybody(message) {
                 return Err(Reason::ChallengeBody.into());

@@ -13,10 +13,9 @@ fn filled(template: &str) -> Result<String, Reason> {
         headers: &headers,
         body: b"{}",
         derived: &[],
-        secret: b"",
     };
     let template: Template = template.parse().unwrap();
-    let message = template.fill(words)?;
+    let message = template.fill(&words)?;
     Ok(String::from_utf8(message.pieces().flatten().copied().collect()).unwrap())
 }
 

@@ -262,7 +262,7 @@ impl Way {
             return Err(unfit(Reason::MalformedBody));
         }
         let derived = template.derive(&source).map_err(unfit)?;
-        let filled = template.fill(Words {
+        let words = Words {
             timestamp: timestamp.as_bytes(),
             id: id.as_bytes(),
             method: source.method,
@@ -270,9 +270,8 @@ impl Way {
             headers: source.headers,
             body: source.body,
             derived: &derived,
-            secret: b"",
-        });
-        let filled = filled.map_err(unfit)?;
+        };
+        let filled = template.fill(&words).map_err(unfit)?;
         let mut live: Vec<&SigningKey> = Vec::new();
         let mut signatures = Vec::new();
         for key in self.keys.iter().filter(|key| key.is_active(message.now)) {
