@@ -1,4 +1,4 @@
-//! Turns the schemes in `schemes/` into constants, so that no reader of TOML is needed at run time.
+//! Turns the schemes in `schemes/` and the handshakes in `handshakes/` into constants, so that no reader of TOML is needed at run time.
 
 #![expect(
     clippy::disallowed_methods,
@@ -13,8 +13,17 @@ use std::{env, fs};
 use toml::{Table, Value};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed=schemes");
-    let mut files: Vec<_> = fs::read_dir("schemes")?
+    let mut code = String::new();
+    write_folder(&mut code, "schemes", "PRESETS")?;
+    write_folder(&mut code, "handshakes", "HANDSHAKES")?;
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("presets.rs"), code)?;
+    Ok(())
+}
+
+/// The files of a folder as one constant.
+fn write_folder(code: &mut String, folder: &str, constant: &str) -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={folder}");
+    let mut files: Vec<_> = fs::read_dir(folder)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
     files.retain(|path| {
@@ -23,8 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     files.sort_by_key(|path| path.file_stem().map(ToOwned::to_owned));
 
-    let mut code = String::from("/// Every preset, in the order of the names.\n");
-    code.push_str("pub(super) static PRESETS: &[(&str, Value)] = &[\n");
+    writeln!(code, "/// The files of `{folder}`, in the order of their names.")?;
+    writeln!(code, "pub(crate) static {constant}: &[(&str, Value)] = &[")?;
     for path in files {
         let text = fs::read_to_string(&path)?;
         let table: Table = text
@@ -35,11 +44,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             return Err(format!("{}: its `name` is not `{name}`", path.display()).into());
         }
         write!(code, "({name:?}, ")?;
-        write_value(&mut code, &Value::Table(table))?;
+        write_value(code, &Value::Table(table))?;
         code.push_str("),\n");
     }
     code.push_str("];\n");
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("presets.rs"), code)?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use countersign::{HandshakeAnswer, PublicUrl, Signed};
 use http::{Response, request::Parts};
 
-use crate::{Policy, Refusal, ReplyBody, Verdict, decision::target};
+use crate::{Policy, Refusal, ReplyBody, Verdict, decision::{client, target}};
 
 /// A sender made sure of its receiver, and was answered without the inner service.
 ///
@@ -31,7 +31,7 @@ pub(crate) fn greet(
     now: SystemTime,
 ) -> Result<Option<HandshakeAnswer>, Refusal> {
     let handshakes = policy.handshakes();
-    if handshakes.is_empty() {
+    if handshakes.is_empty() || !policy.auth().admits(client(parts)) {
         return Ok(None);
     }
     let answer = handshakes.greet(policy.auth(), &request(policy, parts, b"", now));

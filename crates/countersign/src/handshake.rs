@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::element::{Source, Token};
 use crate::json::Json;
 use crate::mac;
-use crate::{Auth, Scheme, SchemeError, Secret, Signed, Verified};
+use crate::{Auth, Scheme, SchemeError, Secret, Signed, Verified, Verifier};
 
 mod answer;
 mod check;
@@ -193,15 +193,16 @@ impl Handshakes {
                 Some(String::from_utf8(url.into_owned()).ok().filter(|_| fits)?)
             }
         };
-        let (key, mac) = match (&form.mac, auth) {
-            (None, _) => Default::default(),
-            (Some(mac), Auth::Signature(verifier)) => {
+        let (key, mac) = match &form.mac {
+            None => Default::default(),
+            Some(mac) => {
                 let challenge = Plain::from(mac).read(&mac.of, &source)?;
                 let by = verified.and_then(Verified::key);
-                let (key, tag) = verifier.seal(by, request.now, challenge.as_bytes())?;
+                // Only the scheme's own keys: another's verifier would take what is sealed here for genuine.
+                let mut own = verifiers(auth).filter(|own| own.scheme().handshakes().contains(form));
+                let (key, tag) = own.find_map(|own| own.seal(by, request.now, challenge.as_bytes()))?;
                 (key.as_str(), mac.encoding.encode(&tag))
             }
-            (Some(_), _) => return None,
         };
         let words = Words {
             source: &source,
@@ -211,6 +212,13 @@ impl Handshakes {
         };
         HandshakeAnswer::new(&form.answer, words, visit)
     }
+}
+
+fn verifiers(auth: &Auth) -> impl Iterator<Item = &Verifier> {
+    auth.parts().filter_map(|part| match part {
+        Auth::Signature(verifier) => Some(verifier),
+        _ => None,
+    })
 }
 
 fn applies(form: &HandshakeForm, request: &Signed<'_>) -> bool {

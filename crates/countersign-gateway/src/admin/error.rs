@@ -23,9 +23,17 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
+    /// What is asked for cannot be done as things stand; `detail` says why.
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail)
+    }
+
     /// The path is right and the method is not.
     pub(crate) fn method_not_allowed() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "this path answers GET only")
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this path does not answer this method; docs/openapi.json lists what it answers",
+        )
     }
 
     /// The request came by a name that is not ours.

@@ -21,11 +21,7 @@ pub(crate) struct Guard {
 /// Who wrote the URL.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Origin {
-    /// A user of the API: only public addresses, unless opened on purpose.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "targets come from the file only, so far")
-    )]
+    /// A user of the API, or a sender: only public addresses, unless opened on purpose.
     Api,
     /// The operator, in the configuration file: private and loopback addresses, too.
     File,

@@ -47,6 +47,19 @@ impl Client {
         Ok(Self::with_tls(guard, &Tls::of_this_machine()?))
     }
 
+    /// The same for targets that somebody else names: connects to public addresses, and to what `rules` open.
+    ///
+    /// # Errors
+    ///
+    /// TLS cannot be set up.
+    pub(crate) fn for_strangers(
+        rules: &AddressRules,
+        own: &[SocketAddr],
+    ) -> Result<Self, ClientError> {
+        let guard = Guard::new(Origin::Api, rules, own);
+        Ok(Self::with_tls(guard, &Tls::of_this_machine()?))
+    }
+
     /// Connects where `guard` allows, to receivers that prove who they are as `tls` asks.
     pub(crate) fn with_tls(guard: Guard, tls: &Tls) -> Self {
         let guard = Guarded::new(guard);

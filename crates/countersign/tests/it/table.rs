@@ -14,10 +14,11 @@ Every scheme that Countersign knows by name. `countersign` reads them from the f
 the crate `countersign` shows how to write one. This table is made from those files by a test.
 
 Where a scheme has several lines, the first that applies to a request is the one that counts. A window
-is in seconds around now; a scheme without one signs no time.
+is in seconds around now; a scheme without one signs no time. A handshake is how the sender makes sure of
+its receiver; the gateway answers it, and the Layer where it is asked to.
 
-| scheme | signature | message | digest | window | what to know |
-| --- | --- | --- | --- | --- | --- |
+| scheme | signature | message | digest | window | handshake | what to know |
+| --- | --- | --- | --- | --- | --- | --- |
 ";
 
 #[test]
@@ -66,6 +67,7 @@ fn row(scheme: &Scheme) -> String {
         each(message),
         each(digests),
         window,
+        handshakes(&data),
         known,
     ];
     format!("| {} |", cells.join(" | "))
@@ -110,6 +112,32 @@ fn digests(form: &Value) -> String {
         .collect();
     digests.dedup();
     digests.join(", ")
+}
+
+fn handshakes(scheme: &Value) -> String {
+    let handshakes = match &scheme["handshake"] {
+        Value::Array(many) => many.clone(),
+        Value::Null => Vec::new(),
+        one => vec![one.clone()],
+    };
+    let told = handshakes.iter().map(|handshake| {
+        let when = &handshake["when"];
+        let first = when.get(0).unwrap_or(when);
+        let mut told = texts(&first["methods"]).join(", ");
+        for (key, what) in [
+            ("signed", ", signed"),
+            ("token", ", with a token"),
+            ("mac", ", a MAC is answered"),
+            ("takes", ", brings the key"),
+            ("visit", ", a URL is visited"),
+        ] {
+            if !handshake[key].is_null() {
+                told.push_str(what);
+            }
+        }
+        told
+    });
+    told.collect::<Vec<_>>().join("<br>")
 }
 
 fn texts(value: &Value) -> Vec<String> {

@@ -1,0 +1,92 @@
+//! What handshakes need beyond an answer: secrets that senders bring are kept, URLs are visited.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use countersign::{HandshakeAnswer, PublicUrl, Signed};
+use countersign_tower::ClientAddress;
+use http::{Request, Response};
+
+use crate::config::Flow;
+use crate::ingress::reply::{self, Body};
+
+mod kept;
+mod registrations;
+mod visits;
+
+pub use kept::KeptError;
+pub(crate) use registrations::{Closed, Registrations, Standing};
+pub(crate) use visits::Visits;
+
+/// Takes the secret of a request that brings one, while its flow is open to that; `None` for every other request.
+pub(crate) async fn welcome<B>(
+    registrations: &Registrations,
+    flow: &Flow,
+    standing: &Standing,
+    request: &Request<B>,
+    peer: SocketAddr,
+) -> Option<Response<Body>> {
+    flow.registration.as_ref()?;
+    let now = (Instant::now(), SystemTime::now());
+    if !registrations.is_open(&flow.id, now.0) {
+        return None;
+    }
+    let policy = standing.policy();
+    let client = request.extensions().get();
+    let client = client.map(|ClientAddress(address)| *address);
+    let target = request.uri().path_and_query();
+    let signed = Signed {
+        method: request.method(),
+        url: PublicUrl::new("", target.map_or("", |target| target.as_str())),
+        headers: request.headers(),
+        body: b"",
+        now: now.1,
+    };
+    let offer = policy.handshakes().offer(policy.auth(), &signed);
+    let (secret, answer) = offer.filter(|_| policy.auth().admits(client))?;
+    let (keeper, id) = (registrations.clone(), flow.id.clone());
+    // Begun is finished, whether or not the sender is still there.
+    let taken = tokio::task::spawn_blocking(move || keeper.take(&id, secret, now)).await;
+    match taken.ok()? {
+        Ok(key) => {
+            tracing::info!(
+                flow.id = %flow.id,
+                client.address = %peer,
+                key.id = %key,
+                "the sender's secret is kept as a key of the flow"
+            );
+            Some(respond(answer))
+        }
+        Err(Closed::NotOpen) => None,
+        Err(error @ Closed::Kept(_)) => {
+            tracing::error!(
+                flow.id = %flow.id,
+                error = &error as &dyn Error,
+                "the sender is asked to come again"
+            );
+            Some(reply::not_now(RETRY_AFTER))
+        }
+        Err(error) => {
+            tracing::warn!(
+                flow.id = %flow.id,
+                client.address = %peer,
+                error = &error as &dyn Error,
+                "the sender's secret is not kept"
+            );
+            None
+        }
+    }
+}
+
+fn respond(answer: HandshakeAnswer) -> Response<Body> {
+    let (status, headers, body) = answer.into_parts();
+    let mut response = Response::new(Bytes::from(body).into());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// When a sender whose secret cannot be kept is asked to come again.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
