@@ -7,13 +7,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
+use countersign::Verified;
 use countersign_queue::{AppendError, NewEvent, Queue, Replay};
-use countersign_tower::VerifiedBody;
+use countersign_tower::{Refusal, VerifiedBody};
 use http::{Request, Response};
 use tower_service::Service;
 
 use crate::config::{Flow, ReplayPolicy};
+use crate::ingress::ledger::Ledger;
 use crate::ingress::reply::{self, Answer};
+use crate::tally::UNPROCESSABLE;
 
 /// The inner service of a flow with steps: stores, then acknowledges.
 ///
@@ -22,6 +25,7 @@ use crate::ingress::reply::{self, Answer};
 #[derive(Clone, Debug)]
 pub(crate) struct Accept {
     flow: Arc<Flow>,
+    ledger: Arc<Ledger>,
     names: Arc<Names>,
     queue: Queue,
 }
@@ -40,6 +44,7 @@ impl Accept {
         flow: Arc<Flow>,
         steps: impl Iterator<Item = &'a str>,
         queue: Queue,
+        ledger: Arc<Ledger>,
     ) -> Self {
         let names = Names {
             flow: flow.id.to_shared(),
@@ -48,6 +53,7 @@ impl Accept {
         };
         Self {
             flow,
+            ledger,
             names: Arc::new(names),
             queue,
         }
@@ -58,10 +64,15 @@ impl Accept {
         let key = event.key.clone();
         match self.queue.append(event).await {
             Ok(appended) if appended.duplicate && self.refuses_repeats() => {
+                self.ledger.tally().refused(Refusal::Repeated.as_str());
                 tracing::info!(flow.id = %self.flow.id, event.id = %appended.id, "repeat refused");
                 reply::repeated()
             }
             Ok(appended) => {
+                match appended.duplicate {
+                    true => self.ledger.tally().repeated(),
+                    false => self.ledger.tally().accepted(),
+                }
                 tracing::debug!(
                     flow.id = %self.flow.id,
                     event.id = %appended.id,
@@ -77,20 +88,24 @@ impl Accept {
 
     /// What the sender is told when the event is not durable: to come again, unless that would not help.
     fn refused(&self, error: &AppendError) -> Response<Answer> {
-        let (message, reply) = match error {
+        let (message, reason, reply) = match error {
             AppendError::TooLarge { .. } => (
                 "the event is too large for the store; it is refused for good",
+                Refusal::BodyTooLarge.as_str(),
                 reply::too_large(),
             ),
             AppendError::Rejected(_) => (
                 "the store cannot hold this event; it is refused for good",
+                UNPROCESSABLE,
                 reply::unprocessable(),
             ),
             _ => (
                 "cannot make the event durable; the sender is asked to come again",
+                Refusal::Unavailable.as_str(),
                 reply::unavailable(RETRY_AFTER),
             ),
         };
+        self.ledger.tally().refused(reason);
         tracing::error!(
             flow.id = %self.flow.id,
             status = reply.status().as_u16(),
@@ -102,10 +117,10 @@ impl Accept {
 
     fn event(&self, request: Request<VerifiedBody>) -> NewEvent {
         let (parts, body) = request.into_parts();
-        let key = body
-            .verdict()
-            .verified()
-            .and_then(countersign::Verified::key);
+        let received = SystemTime::now();
+        let verified = body.verdict().verified();
+        self.ledger.genuine(verified, received);
+        let key = verified.and_then(Verified::key);
         let replay = match self.flow.replay.policy {
             ReplayPolicy::Off => None,
             ReplayPolicy::Acknowledge | ReplayPolicy::Refuse => body.replay_key(),
@@ -113,7 +128,7 @@ impl Accept {
         NewEvent {
             organization: Arc::clone(&self.names.organization),
             flow: Arc::clone(&self.names.flow),
-            received: SystemTime::now(),
+            received,
             key: key.map(|key| key.as_str().into()),
             method: parts.method,
             target: parts.uri.to_string().into(),
@@ -159,6 +174,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::rejections::{Rejections, diagnose};
 
     #[test]
     fn only_what_may_be_stored_later_is_asked_for_again() {
@@ -166,7 +182,10 @@ mod tests {
         let queue = Queue::open(&folder.path().join("queue.db"), Options::default()).unwrap();
         let text = "[[flows]]\nid = \"orders\"\nauth = { mode = \"none\" }\n";
         let config = Config::parse(text, Path::new("test.toml")).unwrap();
-        let accept = Accept::new(Arc::clone(&config.flows[0]), std::iter::empty(), queue);
+        let flow = &config.flows[0];
+        let rejections = Rejections::new(SystemTime::now(), diagnose::queue().0);
+        let ledger = Arc::new(Ledger::new(flow, &Arc::new(rejections), None));
+        let accept = Accept::new(Arc::clone(flow), std::iter::empty(), queue, ledger);
 
         for (error, status, again) in [
             (AppendError::Full, StatusCode::SERVICE_UNAVAILABLE, true),

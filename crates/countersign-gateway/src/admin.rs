@@ -2,12 +2,15 @@
 //!
 //! Health is open to anybody who reaches the listener. Everything else needs a token, sees one
 //! organization only, and answers to no name but our own, so that a web page cannot reach it by renaming
-//! itself (DNS rebinding). Nothing here changes anything, and there is no CORS.
+//! itself (DNS rebinding). What changes something takes a token like everything else, and there is no CORS.
 
 mod error;
 mod events;
+mod flows;
+mod handshake;
 mod health;
 mod redact;
+mod rejections;
 mod token;
 
 use std::net::SocketAddr;
@@ -18,7 +21,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, delete, get};
 use countersign_queue::Queue;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
@@ -26,8 +29,10 @@ use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::handshake::Registrations;
 use crate::listener::Responder;
 use crate::live::Current;
+use crate::rejections::Rejections;
 use error::Problem;
 use token::Peer;
 
@@ -38,6 +43,10 @@ pub(crate) struct State {
     pub(crate) current: Current,
     /// Where the events are.
     pub(crate) queue: Queue,
+    /// Who may bring a secret now, and those that came.
+    pub(crate) registrations: Registrations,
+    /// What was refused.
+    pub(crate) rejections: Arc<Rejections>,
     /// Given when the gateway has begun to stop.
     pub(crate) stopping: CancellationToken,
 }
@@ -79,12 +88,25 @@ impl Responder for Desk {
 }
 
 /// The paths as `docs/openapi.json` has them.
-fn routes() -> [(&'static str, MethodRouter<Arc<State>>); 4] {
+fn routes() -> [(&'static str, MethodRouter<Arc<State>>); 9] {
     [
         ("/events", get(events::list)),
         ("/events/{id}", get(events::show)),
+        ("/flows", get(flows::list)),
+        ("/flows/{id}", get(flows::show)),
+        (
+            "/flows/{id}/handshake",
+            get(handshake::show)
+                .post(handshake::open)
+                .delete(handshake::close),
+        ),
+        (
+            "/flows/{id}/handshake/keys/{key}",
+            delete(handshake::forget),
+        ),
         ("/livez", get(health::live)),
         ("/readyz", get(health::ready)),
+        ("/rejections", get(rejections::list)),
     ]
 }
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use countersign_queue::{OpenError, Options, Queue, StoreFailure};
@@ -17,11 +17,15 @@ use crate::admin::{self, Desk};
 use crate::config::Config;
 use crate::deliver::{Client, ClientError};
 use crate::dispatch::Deliveries;
+use crate::handshake::{KeptError, Registrations, Visits};
 use crate::ingress::Ingress;
 use crate::ingress::endpoint::Backends;
 use crate::listener::{self, Limits, Responder};
 use crate::live::{Current, Live};
+use crate::rejections::Rejections;
+use crate::rejections::diagnose::{self, Waiting};
 use crate::tasks::Tasks;
+use crate::warnings;
 
 /// A gateway whose sockets are bound and whose queue is open, not serving yet.
 #[derive(Debug)]
@@ -32,6 +36,11 @@ pub struct App {
     ingress: TcpListener,
     ingress_address: SocketAddr,
     queue: Queue,
+    registrations: Registrations,
+    rejections: Arc<Rejections>,
+    /// Reaches what senders ask to be visited.
+    visitor: Client,
+    waiting: Waiting,
 }
 
 impl App {
@@ -44,12 +53,18 @@ impl App {
         let (ingress, ingress_address) = bind("ingress", config.ingress.listen).await?;
         let (admin, admin_address) = bind("admin", config.admin.listen).await?;
         let queue = Queue::open(&config.store.path, queue_options(&config))?;
+        let registrations = Registrations::load(&config.store.path)?;
+        let visitor = Client::for_strangers(&config.delivery.addresses, &[admin_address])?;
+        let (to_diagnose, waiting) = diagnose::queue();
+        let rejections = Arc::new(Rejections::new(SystemTime::now(), to_diagnose));
         let backends = Backends {
             client: Client::new(&config.delivery.addresses, &[admin_address])?,
             guard: MemoryReplayGuard::new(REPLAY_KEYS),
             queue: queue.clone(),
+            registrations: registrations.clone(),
+            rejections: Arc::clone(&rejections),
         };
-        let live = Live::new(config, &backends);
+        let live = Live::new(config, &backends, None);
         Ok(Self {
             admin,
             admin_address,
@@ -57,6 +72,10 @@ impl App {
             ingress,
             ingress_address,
             queue,
+            registrations,
+            rejections,
+            visitor,
+            waiting,
         })
     }
 
@@ -90,9 +109,16 @@ impl App {
         let desk = Desk::new(admin::State {
             current: Arc::clone(&self.current),
             queue: self.queue.clone(),
+            registrations: self.registrations,
+            rejections: Arc::clone(&self.rejections),
             stopping: ingress.stopping(),
         });
-        let door = Ingress::new(Arc::clone(&self.current));
+        let visits = Visits::new(self.visitor, ingress.clone());
+        let door = Ingress::new(Arc::clone(&self.current), self.rejections, visits);
+        let (current, waiting) = (Arc::clone(&self.current), self.waiting);
+        admin.spawn(move |stop| diagnose::run(waiting, current, stop));
+        let current = Arc::clone(&self.current);
+        admin.spawn(move |stop| warnings::tell(current, stop));
         let limits = Limits::senders(&live.config.ingress);
         open(&admin, self.admin, desk, Limits::operators());
         open(&ingress, self.ingress, door, limits);
@@ -221,6 +247,9 @@ pub enum StartError {
     /// Outgoing connections cannot be set up.
     #[error("cannot set up outgoing connections")]
     Client(#[from] ClientError),
+    /// The secrets that senders brought cannot be read.
+    #[error("cannot read the secrets that senders brought")]
+    Kept(#[from] KeptError),
     /// The queue cannot be opened.
     #[error("cannot open the queue")]
     Queue(#[from] OpenError),

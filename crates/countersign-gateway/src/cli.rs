@@ -3,15 +3,19 @@
 //! Exit status: 0 it went well; 1 the answer is no, or a check failed; 2 the command or a file it was
 //! given is wrong.
 
+mod admin;
 mod client;
 mod config;
 mod demo;
 mod events;
 mod explain;
+mod flows;
+mod handshake;
 mod input;
 mod keys;
 mod message;
 mod out;
+mod rejections;
 mod schemes;
 mod send;
 mod serve;
@@ -61,6 +65,9 @@ enum Command {
     Explain(explain::Args),
     Schemes(schemes::Args),
     Events(events::Args),
+    Rejections(rejections::Args),
+    Flows(flows::Args),
+    Handshake(handshake::Args),
     Demo(demo::Args),
 }
 
@@ -88,6 +95,9 @@ fn run(command: &Command, out: &mut Out) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(args, out),
         Command::Schemes(args) => schemes::run(args, out),
         Command::Events(args) => events::run(args, out),
+        Command::Rejections(args) => rejections::run(args, out),
+        Command::Flows(args) => flows::run(args, out),
+        Command::Handshake(args) => handshake::run(args, out),
         Command::Demo(args) => demo::run(args, out),
     }
 }
@@ -174,7 +184,8 @@ Examples:
       http://localhost:8080/hooks/orders
     countersign events
 
-  Ask why a captured request was refused:
+  Ask which requests were refused and why, and the same of a captured one:
+    countersign rejections
     countersign verify --secret-env ORDERS_SECRET request.http
 
 Exit status: 0 it went well, 1 the answer is no, 2 the command or a file is wrong.";

@@ -11,6 +11,7 @@ mod error;
 mod feedback;
 mod file;
 mod flow;
+mod handshake;
 mod key;
 mod listen;
 mod name;
@@ -21,6 +22,7 @@ mod redact;
 mod replay;
 mod scheme;
 mod secret;
+mod several;
 mod shape;
 mod source;
 mod step;
@@ -30,20 +32,22 @@ mod units;
 mod url;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use countersign::Signer;
+use countersign::{Keyring, Scheme, Signer};
 use countersign_tower::Policy;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use ipnet::IpNet;
 
+pub(crate) use self::handshake::Registration;
 pub use self::error::{ConfigError, Problem, Severity};
 pub use self::name::{FlowId, InvalidName, Organization, StepName};
 pub use self::path::PathPattern;
+pub(crate) use self::scheme::OwnSchemes;
 pub use self::secret::Surroundings;
 pub use self::url::StepUrl;
 pub(crate) use crate::log::Format;
@@ -62,6 +66,10 @@ pub struct Config {
     pub ingress: Ingress,
     /// What the gateway says about itself.
     pub log: Log,
+    /// Who owns what belongs to no flow.
+    pub organization: Organization,
+    /// Pairs of flows that have a secret in common: what is signed for one is genuine for the other.
+    pub(crate) shared_secrets: Vec<[String; 2]>,
     /// Where events are kept.
     pub store: Store,
     /// What is allowed but deserves a look; to be logged at start.
@@ -94,6 +102,15 @@ pub struct Ingress {
     pub public_url: Option<Arc<str>>,
     /// Peers whose word about the client's address is taken.
     pub trusted_proxies: Vec<IpNet>,
+}
+
+impl Ingress {
+    /// Whether this is the address of a proxy of ours.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let mut networks = self.trusted_proxies.iter();
+        networks.any(|network| network.contains(&address))
+    }
 }
 
 /// The listener for operators.
@@ -163,6 +180,8 @@ pub struct AddressRules {
 /// Where webhooks are addressed: who may send, what they are told, what happens next.
 #[derive(Debug)]
 pub struct Flow {
+    /// Whether refused requests are kept for a while and looked at more closely.
+    pub diagnose: bool,
     /// Its name in URLs, logs and headers.
     pub id: FlowId,
     /// Whose it is.
@@ -171,10 +190,14 @@ pub struct Flow {
     pub path: Option<PathPattern>,
     /// What a request has to be to pass.
     pub policy: Arc<Policy>,
+    /// What it needs to take a secret that its sender brings, where senders do so.
+    pub(crate) registration: Option<Registration>,
     /// What happens to repeats.
     pub replay: Replay,
     /// What the sender is told once the event is durable.
     pub response: Feedback,
+    /// What other ways of signing are tried with, where refused requests are looked at.
+    pub(crate) spare: Option<Spare>,
     /// What happens to a genuine request.
     pub then: Then,
 }
@@ -187,6 +210,13 @@ impl Flow {
             None => format!("{prefix}/{}", self.id),
         }
     }
+}
+
+/// How a flow's senders sign, with the secrets themselves.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    pub(crate) keys: Keyring,
+    pub(crate) scheme: Scheme,
 }
 
 /// What the sender is told once the event is durable.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use countersign::Verified;
 use countersign_tower::{Verdict, VerifiedBody};
@@ -17,6 +18,7 @@ use tower_service::Service;
 
 use crate::config::{Flow, Upstream};
 use crate::deliver::Client;
+use crate::ingress::ledger::Ledger;
 use crate::ingress::reply::Answer;
 use crate::log;
 
@@ -37,6 +39,7 @@ pub(crate) struct Forward(Arc<Passage>);
 struct Passage {
     client: Client,
     flow: Arc<Flow>,
+    ledger: Arc<Ledger>,
     trusted_proxies: Vec<IpNet>,
     upstream: Upstream,
 }
@@ -52,10 +55,12 @@ impl Forward {
         upstream: Upstream,
         trusted_proxies: Vec<IpNet>,
         client: Client,
+        ledger: Arc<Ledger>,
     ) -> Self {
         Self(Arc::new(Passage {
             client,
             flow,
+            ledger,
             trusted_proxies,
             upstream,
         }))
@@ -95,7 +100,8 @@ impl Passage {
 
     /// The upstream's answer to `request`, as far as its head.
     async fn ask(&self, request: Request<VerifiedBody>) -> Result<Response<Incoming>, NoAnswer> {
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        let client = request.extensions().get::<Peer>().map(|peer| peer.0);
+        let peer = client.map(|client| client.ip());
         let hop = request::Hop {
             flow: &self.flow,
             peer,
@@ -103,9 +109,15 @@ impl Passage {
             upstream: &self.upstream.base,
         };
         let (parts, body) = request.into_parts();
-        if let Verdict::Observed(reason) = body.verdict() {
-            let reason = reason.as_str();
-            tracing::info!(flow.id = %self.flow.id, reason, "observed: would be refused, was let in");
+        match (body.verdict(), client) {
+            (Verdict::Verified(verified), _) => {
+                self.ledger.genuine(Some(verified), SystemTime::now());
+                self.ledger.tally().accepted();
+            }
+            (Verdict::Observed(reason), Some(client)) => {
+                self.ledger.observed(*reason, &parts, &body, client);
+            }
+            (Verdict::Observed(reason), None) => self.ledger.tally().observed(reason.as_str()),
         }
         let head = hop.onward(&parts, body.verdict())?;
         let request = head.map(|()| Full::new(body.into_bytes()));

@@ -2,22 +2,28 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use countersign_tower::Refusal;
+use countersign_tower::{ClientAddress, Handshake, Refusal, Refused};
 use http::{Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
 use self::chatter::Chatter;
 use self::endpoint::Endpoint;
+use self::ledger::some;
 use self::reply::Body;
 use self::timed::Timed;
 use crate::forward::Peer;
+use crate::handshake::Visits;
 use crate::listener::{Responder, Unread};
 use crate::live::Current;
+use crate::rejections::{Rejections, Sketch};
 
 mod chatter;
+mod client;
 pub(crate) mod endpoint;
+pub(crate) mod ledger;
 pub(crate) mod reply;
 pub(crate) mod route;
 mod timed;
@@ -26,28 +32,52 @@ mod timed;
 #[derive(Clone, Debug)]
 pub(crate) struct Ingress {
     current: Current,
-    /// How often requests to no flow are logged.
+    rejections: Arc<Rejections>,
+    /// What handshakes ask to be visited.
+    visits: Visits,
+    /// How often requests to no flow are told.
     strays: Arc<Chatter>,
 }
 
 impl Ingress {
-    /// Answers from `current`.
-    pub(crate) fn new(current: Current) -> Self {
+    /// Answers from `current`; what is addressed to no flow is noted in `rejections`.
+    pub(crate) fn new(current: Current, rejections: Arc<Rejections>, visits: Visits) -> Self {
         Self {
             current,
+            rejections,
+            visits,
             strays: Arc::default(),
         }
     }
 
-    fn stray(&self, peer: SocketAddr) -> Response<Body> {
+    fn stray<B>(&self, request: Request<B>, peer: SocketAddr) -> Response<Body> {
         if let Some(suppressed) = self.strays.may_speak() {
+            let (head, _) = request.into_parts();
+            let sketch = Sketch::new(Refusal::UnknownFlow, &head, peer);
+            // It may be a tenant's by its path, and nobody can say whose: whoever runs the gateway is told.
+            let operator = self.current.load().config.organization.to_shared();
+            let now = SystemTime::now();
+            let entry = self
+                .rejections
+                .note(None, operator, sketch, suppressed, now);
             tracing::info!(
                 client.address = %peer,
+                rejection = entry.number,
                 suppressed = some(suppressed),
                 "refused: no such flow"
             );
         }
         reply::no_such_flow()
+    }
+}
+
+impl Ingress {
+    /// A handshake was answered; what it asks for beyond that is done later.
+    fn shaken(&self, endpoint: &Endpoint, handshake: &Handshake, peer: SocketAddr) {
+        endpoint.ledger.shaken(peer);
+        if let Some(url) = handshake.visit() {
+            self.visits.begin(&endpoint.flow.id, url);
+        }
     }
 }
 
@@ -59,19 +89,38 @@ impl Responder for Ingress {
         let mut read = request.body().is_end_stream();
         let found = {
             let live = self.current.load();
-            let endpoint = live.routes.find(request.uri().path()).map(Arc::clone);
-            endpoint.map(|endpoint| (endpoint, live.config.ingress.body_timeout))
+            let ingress = &live.config.ingress;
+            live.routes.find(request.uri().path()).map(|endpoint| {
+                let client = endpoint.reads_address().then(|| {
+                    client::address(peer.ip(), request.headers(), |hop| ingress.trusts(hop))
+                });
+                (Arc::clone(endpoint), client.flatten(), ingress.body_timeout)
+            })
         };
         let mut response = match found {
-            None => self.stray(peer),
-            Some((endpoint, body_timeout)) => {
+            None => self.stray(request, peer),
+            Some((endpoint, client, body_timeout)) => {
+                if let Some(address) = client {
+                    request.extensions_mut().insert(ClientAddress(address));
+                }
                 if endpoint.forwards() {
                     request.extensions_mut().insert(Peer(peer));
                 }
                 let request = request.map(|body| Timed::new(body, body_timeout, &mut read));
-                let response = endpoint.answer(request).await;
-                if let Some(refusal) = response.extensions().get() {
-                    report(&endpoint, refusal, peer);
+                let mut response = match endpoint.welcome(&request, peer).await {
+                    Some(response) => response,
+                    None => endpoint.answer(request).await,
+                };
+                if let Some(handshake) = response.extensions().get::<Handshake>() {
+                    self.shaken(&endpoint, handshake, peer);
+                }
+                if let Some(refusal) = response.extensions().get::<Refusal>().copied() {
+                    // Taken out, so that it does not live as long as the sender takes to read its answer.
+                    let refused = response.extensions_mut().remove::<Arc<Refused>>();
+                    let policy = endpoint.policy();
+                    endpoint
+                        .ledger
+                        .refused(refusal, refused.as_deref(), &policy, peer);
                 }
                 response
             }
@@ -81,32 +130,4 @@ impl Responder for Ingress {
         }
         response
     }
-}
-
-/// Tells the operator why the inner service was not asked.
-fn report(endpoint: &Endpoint, refusal: &Refusal, peer: SocketAddr) {
-    if matches!(refusal, Refusal::Acknowledged) {
-        tracing::debug!(
-            flow.id = %endpoint.flow.id,
-            client.address = %peer,
-            "a repeat, acknowledged once more"
-        );
-        return;
-    }
-    let Some(suppressed) = endpoint.chatter.may_speak() else {
-        return;
-    };
-    tracing::info!(
-        flow.id = %endpoint.flow.id,
-        client.address = %peer,
-        reason = refusal.as_str(),
-        hint = refusal.hint().map(tracing::field::display),
-        suppressed = some(suppressed),
-        "refused"
-    );
-}
-
-/// A count worth a field of its line.
-fn some(count: u64) -> Option<u64> {
-    (count > 0).then_some(count)
 }

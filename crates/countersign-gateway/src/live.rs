@@ -20,7 +20,7 @@ pub(crate) struct Live {
     pub(crate) client: Client,
     pub(crate) config: Config,
     pub(crate) routes: Routes<Arc<Endpoint>>,
-    flows: HashMap<Box<str>, Arc<Flow>>,
+    endpoints: HashMap<Box<str>, Arc<Endpoint>>,
 }
 
 /// The snapshot that everybody reads and that a reload replaces.
@@ -28,25 +28,35 @@ pub(crate) type Current = Arc<ArcSwap<Live>>;
 
 impl Live {
     /// Builds everything that `config` asks for; the client of `backends` has to follow its address rules.
-    pub(crate) fn new(config: Config, backends: &Backends) -> Self {
+    ///
+    /// What was counted under `previous` is counted on.
+    pub(crate) fn new(config: Config, backends: &Backends, previous: Option<&Self>) -> Self {
         let mut routes = Routes::new(&config.ingress.prefix);
-        let mut flows = HashMap::new();
+        let mut endpoints = HashMap::new();
         for flow in &config.flows {
-            let endpoint = Arc::new(Endpoint::new(flow, &config.ingress, backends));
-            routes.insert(place(flow), endpoint);
-            flows.insert(flow.id.as_str().into(), Arc::clone(flow));
+            let previous = previous.and_then(|previous| previous.endpoint(flow.id.as_str()));
+            let previous = previous.map(|endpoint| &**endpoint);
+            let endpoint = Endpoint::new(flow, &config.ingress, backends, previous);
+            let endpoint = Arc::new(endpoint);
+            routes.insert(place(flow), Arc::clone(&endpoint));
+            endpoints.insert(flow.id.as_str().into(), endpoint);
         }
         Self {
             client: backends.client.clone(),
             config,
             routes,
-            flows,
+            endpoints,
         }
     }
 
     /// The flow of this id, as it is configured now.
     pub(crate) fn flow(&self, id: &str) -> Option<&Arc<Flow>> {
-        self.flows.get(id)
+        Some(&self.endpoint(id)?.flow)
+    }
+
+    /// What stands at the place of the flow of this id.
+    pub(crate) fn endpoint(&self, id: &str) -> Option<&Arc<Endpoint>> {
+        self.endpoints.get(id)
     }
 
     /// The step of this name in the flow of this id, as it is configured now.

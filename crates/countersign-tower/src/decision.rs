@@ -1,12 +1,15 @@
 //! Everything that decides, in one place and without `async`.
 
-use std::time::SystemTime;
+use std::{net::IpAddr, time::SystemTime};
 
-use countersign::{PublicUrl, Signed};
+use countersign::{Claim, Given, KeyUrl, PublicUrl, Reason, Rejection, Signed, Unverified};
 use http::{HeaderMap, Response, header::CONTENT_LENGTH, request::Parts};
 use http_body::SizeHint;
 
-use crate::{Policy, Refusal, Repeats, Verdict, replay::Reserve};
+use crate::{
+    Answer, ClientAddress, NoKey, Policy, Refusal, Repeats, Verdict, lookup::Learnt,
+    replay::Reserve,
+};
 
 /// Looks at what costs nothing, before the body is asked for.
 ///
@@ -19,19 +22,32 @@ pub(crate) fn check_head(policy: &Policy, parts: &Parts, hint: &SizeHint) -> Res
     if exceeds(declared(&parts.headers, hint), policy.body_limit()) {
         return Err(Refusal::BodyTooLarge);
     }
-    if !policy.observes() {
-        policy.auth().check_head(&parts.method, &parts.headers)?;
+    if !policy.observes() && !policy.reads_all() {
+        let client = client(parts);
+        policy
+            .auth()
+            .check_head_from(client, &parts.method, &parts.headers)?;
     }
     Ok(())
 }
 
-/// Says whether the request is genuine.
+/// What comes of a request that is there as a whole.
+pub(crate) enum Check {
+    /// The verdict hangs on this.
+    Ask(Claim),
+    /// The verdict hangs on the key that is found here.
+    Fetch(KeyUrl),
+    Settled(Verdict),
+}
+
+/// Says whether the request is genuine, as far as that is known by what was learnt about it.
 pub(crate) fn check(
     policy: &Policy,
     parts: &Parts,
     body: &[u8],
+    learnt: &Learnt,
     now: SystemTime,
-) -> Result<Verdict, Refusal> {
+) -> Result<Check, Refusal> {
     let signed = Signed {
         method: &parts.method,
         url: PublicUrl {
@@ -42,10 +58,34 @@ pub(crate) fn check(
         body,
         now,
     };
-    match policy.auth().verify(&signed) {
-        Ok(verified) => Ok(Verdict::Verified(verified)),
-        Err(rejection) if policy.observes() => Ok(Verdict::Observed(rejection.reason())),
-        Err(rejection) => Err(Refusal::Rejected(rejection)),
+    let given = Given {
+        client: client(parts),
+        password: learnt.password,
+        key: learnt.key.as_ref().and_then(|key| key.as_deref().ok()),
+    };
+    let refusal = match policy.auth().judge(&signed, given) {
+        Ok(verified) => return Ok(Check::Settled(Verdict::Verified(verified))),
+        Err(Unverified::Ask(claim)) => return Ok(Check::Ask(claim)),
+        Err(Unverified::Fetch(url)) => match &learnt.key {
+            None => return Ok(Check::Fetch(url)),
+            Some(Err(NoKey::Unavailable)) => Refusal::Unavailable,
+            Some(Ok(_) | Err(NoKey::Untrusted)) => Rejection::from(Reason::UntrustedKey).into(),
+        },
+        Err(Unverified::Rejected(rejection)) => rejection.into(),
+    };
+    match refusal {
+        refusal if !policy.observes() => Err(refusal),
+        Refusal::Rejected(rejection) => Ok(Check::Settled(Verdict::Observed(rejection.reason()))),
+        _ => Ok(Check::Settled(Verdict::Observed(Reason::KeyNotFetched))),
+    }
+}
+
+/// What the answer about a password is to the verdict.
+pub(crate) fn answered(answer: Answer) -> Result<bool, Refusal> {
+    match answer {
+        Answer::Right => Ok(true),
+        Answer::Unavailable => Err(Refusal::Unavailable),
+        Answer::Wrong => Ok(false),
     }
 }
 
@@ -79,8 +119,14 @@ fn declared(headers: &HeaderMap, hint: &SizeHint) -> u64 {
         .fold(hint.lower(), u64::max)
 }
 
+/// Where the request comes from, if somebody has said so.
+pub(crate) fn client(parts: &Parts) -> Option<IpAddr> {
+    let ClientAddress(address) = parts.extensions.get()?;
+    Some(*address)
+}
+
 /// The request target as it was sent, without what an absolute form puts before the path.
-fn target(parts: &Parts) -> &str {
+pub(crate) fn target(parts: &Parts) -> &str {
     // Inside `nest`, axum has taken the prefix off the URI; the sender signed all of it.
     #[cfg(feature = "axum")]
     let uri = parts

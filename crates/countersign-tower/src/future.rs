@@ -9,14 +9,21 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
+use countersign::HandshakeAnswer;
 use http::{Request, Response, request::Parts};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    Policy, Refusal, ReplayGuard, ReplyBody, Reservation, Resolve, Respond, VerifiedBody,
-    VerifyLayer, body::gather::Gather, decision, respond::refuse,
+    Policy, Refusal, Refused, ReplayGuard, ReplyBody, Reservation, Resolve, Respond,
+    VerifiedBody, VerifyLayer,
+    body::gather::Gather,
+    decision::{self, Check},
+    handshake,
+    lookup::{Learnt, Question},
+    respond::refuse,
 };
 
 pin_project! {
@@ -42,6 +49,8 @@ pin_project! {
 /// What waits for the verdict: the head, and the inner service that was polled ready.
 struct Waiting<S> {
     parts: Parts,
+    /// The body, once it was read and refused.
+    refused: Option<Bytes>,
     service: S,
 }
 
@@ -50,6 +59,8 @@ pin_project! {
     enum State<Resolving, B, Reserving, Calling, Held> {
         Resolving { #[pin] policy: Resolving, body: Option<B> },
         Reading { #[pin] body: Gather<B> },
+        // The question is asked if the verdict hangs on it, and the request judged again with the answer.
+        Judging { body: Option<Bytes>, learnt: Learnt, question: Option<Question> },
         Reserving { #[pin] reserve: Reserving, body: Option<VerifiedBody> },
         Calling { #[pin] response: Calling, held: Option<Held> },
         Done,
@@ -74,7 +85,11 @@ where
                 body: Some(body),
             },
             policy: None,
-            waiting: Some(Waiting { parts, service }),
+            waiting: Some(Waiting {
+                parts,
+                refused: None,
+                service,
+            }),
             settings,
         }
     }
@@ -97,19 +112,54 @@ where
                     let policy = this.policy.insert(ready!(policy.poll(cx))?);
                     let body = body.take().expect(ONCE);
                     let parts = &this.waiting.as_ref().expect(ONCE).parts;
+                    if let Some(answer) = handshake::greet(policy, parts, this.settings.now())? {
+                        return Poll::Ready(Err(Instead::Answered(answer)));
+                    }
                     decision::check_head(policy, parts, &body.size_hint())?;
                     State::Reading {
                         body: Gather::new(body, policy.body_limit()),
                     }
                 }
-                StateProj::Reading { body } => {
-                    let bytes = ready!(body.poll(cx))?;
+                StateProj::Reading { body } => State::Judging {
+                    body: Some(ready!(body.poll(cx))?),
+                    learnt: Learnt::default(),
+                    question: None,
+                },
+                StateProj::Judging {
+                    body,
+                    learnt,
+                    question,
+                } => {
+                    if let Some(asked) = question {
+                        ready!(asked.poll(cx, learnt))?;
+                    }
+                    let bytes = body.as_ref().expect(ONCE);
                     let policy = this.policy.as_ref().expect(ONCE);
-                    let parts = &mut this.waiting.as_mut().expect(ONCE).parts;
+                    let waiting = this.waiting.as_mut().expect(ONCE);
                     let now = this.settings.now();
-                    let verdict = decision::check(policy, parts, &bytes, now)?;
+                    let verdict = decision::check(policy, &waiting.parts, bytes, learnt, now)
+                        .inspect_err(|_| waiting.refused = Some(bytes.clone()))?;
+                    let verdict = match verdict {
+                        Check::Settled(verdict) => verdict,
+                        Check::Ask(claim) => {
+                            let asked = policy.ask(claim).ok_or(Refusal::Unavailable)?;
+                            *question = Some(Question::Password(asked));
+                            continue;
+                        }
+                        Check::Fetch(url) => {
+                            let keys = this.settings.keys().ok_or(Refusal::Unavailable)?;
+                            *question = Some(Question::Key(keys.fetch(url)));
+                            continue;
+                        }
+                    };
+                    if let Some(answer) =
+                        handshake::confirm(policy, &waiting.parts, bytes, &verdict, now)
+                    {
+                        return Poll::Ready(Err(Instead::Answered(answer)));
+                    }
+                    let bytes = body.take().expect(ONCE);
                     #[cfg(feature = "axum")]
-                    crate::extract::leave_proof(parts, &bytes, &verdict);
+                    crate::extract::leave_proof(&mut waiting.parts, &bytes, &verdict);
 
                     let body = VerifiedBody::new(bytes, Arc::clone(policy), verdict);
                     match body.replay_key().zip(policy.remember()) {
@@ -159,15 +209,20 @@ where
         // The body, the inner service and a reservation go now, not when the caller
         // gets around to dropping the future.
         this.state.set(State::Done);
-        *this.waiting = None;
+        let waiting = this.waiting.take();
 
         Poll::Ready(match outcome {
             Ok(response) => response.map(|response| response.map(ReplyBody::inner)),
-            Err(refusal) => Ok(refuse(
-                this.settings.responder(),
-                refusal,
-                this.policy.as_deref(),
-            )),
+            Err(Instead::Answered(answer)) => Ok(handshake::respond(answer)),
+            Err(Instead::Refused(refusal)) => {
+                let mut response =
+                    refuse(this.settings.responder(), refusal, this.policy.as_deref());
+                if let Some(waiting) = waiting.filter(|_| this.settings.keeps_refused()) {
+                    let refused = Refused::new(waiting.parts, waiting.refused);
+                    response.extensions_mut().insert(Arc::new(refused));
+                }
+                Ok(response)
+            }
         })
     }
 }
@@ -192,7 +247,9 @@ fn call<S, A, B, C, D>(
 where
     S: Service<Request<VerifiedBody>>,
 {
-    let Waiting { parts, mut service } = waiting.take().expect(ONCE);
+    let Waiting {
+        parts, mut service, ..
+    } = waiting.take().expect(ONCE);
     State::Calling {
         response: service.call(Request::from_parts(parts, body)),
         held,
@@ -200,7 +257,19 @@ where
 }
 
 /// What the inner service answered, or why it was not asked.
-type Outcome<ResBody, E> = Result<Result<Response<ResBody>, E>, Refusal>;
+type Outcome<ResBody, E> = Result<Result<Response<ResBody>, E>, Instead>;
+
+/// What is answered in the inner service's place.
+enum Instead {
+    Answered(HandshakeAnswer),
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Instead {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
 
 /// Each state takes what it needs as it is left, and is never come back to.
 const ONCE: &str = "taken on leaving a state that is entered once";

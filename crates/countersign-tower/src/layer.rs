@@ -10,7 +10,7 @@ use std::{
 use http::request::Parts;
 use tower_layer::Layer;
 
-use crate::{NoReplayGuard, Policy, Problem, Refusal, Verify};
+use crate::{KeySource, NoReplayGuard, Policy, Problem, Refusal, Verify};
 
 /// Lets only genuine requests reach the service it wraps.
 ///
@@ -20,6 +20,8 @@ use crate::{NoReplayGuard, Policy, Problem, Refusal, Verify};
 pub struct VerifyLayer<P = Fixed, R = Problem, G = NoReplayGuard> {
     clock: fn() -> SystemTime,
     guard: G,
+    keep_refused: bool,
+    keys: Option<Arc<dyn KeySource>>,
     policies: P,
     respond: R,
 }
@@ -64,6 +66,8 @@ impl<P> VerifyLayer<P> {
         Self {
             clock: SystemTime::now,
             guard: NoReplayGuard,
+            keep_refused: false,
+            keys: None,
             policies,
             respond: Problem,
         }
@@ -77,15 +81,33 @@ impl<P, R, G> VerifyLayer<P, R, G> {
         self
     }
 
+    /// Fetches from `source` the keys that requests name by a URL. Without it, requests that need one are refused
+    /// as what cannot be decided now.
+    pub fn key_source(mut self, source: Arc<dyn KeySource>) -> Self {
+        self.keys = Some(source);
+        self
+    }
+
     /// Asks `guard` about each genuine request whose policy remembers, so that a repeat
     /// does not reach the service again.
     pub fn replay<G2>(self, guard: G2) -> VerifyLayer<P, R, G2> {
         VerifyLayer {
             clock: self.clock,
             guard,
+            keep_refused: self.keep_refused,
+            keys: self.keys,
             policies: self.policies,
             respond: self.respond,
         }
+    }
+
+    /// Leaves each refused request in the extensions of its response, as an `Arc<Refused>` beside the
+    /// [`Refusal`], for whoever tells the operator why.
+    ///
+    /// Take it out there: what was read of the request lives as long as the response does.
+    pub fn keep_refused(mut self, keep: bool) -> Self {
+        self.keep_refused = keep;
+        self
     }
 
     /// Answers refused requests as `respond` says.
@@ -93,6 +115,8 @@ impl<P, R, G> VerifyLayer<P, R, G> {
         VerifyLayer {
             clock: self.clock,
             guard: self.guard,
+            keep_refused: self.keep_refused,
+            keys: self.keys,
             policies: self.policies,
             respond,
         }
@@ -121,6 +145,14 @@ impl<P, R, G> fmt::Debug for VerifyLayer<P, R, G> {
 impl<P, R, G> VerifyLayer<P, R, G> {
     pub(crate) fn guard(&self) -> &G {
         &self.guard
+    }
+
+    pub(crate) fn keys(&self) -> Option<&dyn KeySource> {
+        self.keys.as_deref()
+    }
+
+    pub(crate) fn keeps_refused(&self) -> bool {
+        self.keep_refused
     }
 
     pub(crate) fn now(&self) -> SystemTime {

@@ -9,7 +9,10 @@ mod decision;
 #[cfg(feature = "axum")]
 mod extract;
 mod future;
+mod handshake;
 mod layer;
+mod lookup;
+mod passwords;
 mod policy;
 mod refusal;
 mod replay;
@@ -21,9 +24,12 @@ pub use extract::{ExtractError, JsonError, Verified, VerifiedJson};
 pub use {
     body::{ReplyBody, Verdict, VerifiedBody},
     future::ResponseFuture,
+    handshake::Handshake,
     layer::{Fixed, Resolve, ResolveFn, VerifyLayer},
+    lookup::{Fetching, KeySource, NoKey},
+    passwords::{Answer, Checking, ClientAddress, Passwords},
     policy::{Policy, PolicyBuilder, PolicyError, Repeats},
-    refusal::Refusal,
+    refusal::{Refusal, Refused},
     replay::{
         MemoryReplayGuard, MemoryReservation, NoReplayGuard, NoReservation, ReplayGuard,
         Reservation, Reserve,

@@ -2,8 +2,14 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use countersign::{Auth, FlowSalt, ReplayKey, Verified};
+use countersign::{Auth, Claim, FlowSalt, Handshakes, ReplayKey, Verified};
 use http::{HeaderValue, Method};
+
+use crate::{Checking, Passwords};
+
+mod coverage;
+
+use coverage::{sign_check, twice_the_window};
 
 /// What a request has to be to pass, as built by [`Policy::builder`].
 ///
@@ -29,9 +35,12 @@ pub struct Policy {
     auth: Auth,
     body_limit: usize,
     flow: Arc<str>,
+    handshakes: Handshakes,
     methods: Vec<Method>,
     observe: bool,
+    passwords: Option<Arc<dyn Passwords>>,
     public_url: Option<Arc<str>>,
+    read_all: bool,
     remember: Option<Duration>,
     repeats: Repeats,
     salt: FlowSalt,
@@ -44,11 +53,31 @@ impl Policy {
             auth,
             body_limit: DEFAULT_BODY_LIMIT,
             flow: Arc::from("default"),
+            handshakes: Handshakes::default(),
             methods: vec![Method::POST],
             observe: false,
+            passwords: None,
             public_url: None,
+            read_all: false,
             remember: None,
             repeats: Repeats::default(),
+        }
+    }
+
+    /// A builder with everything that this policy says, and another way of knowing senders: for keys that come and go.
+    pub fn with_auth(&self, auth: Auth) -> PolicyBuilder {
+        PolicyBuilder {
+            auth,
+            body_limit: self.body_limit,
+            flow: Arc::clone(&self.flow),
+            handshakes: self.handshakes.clone(),
+            methods: self.methods.clone(),
+            observe: self.observe,
+            passwords: self.passwords.clone(),
+            public_url: self.public_url.clone(),
+            read_all: self.read_all,
+            remember: self.remember,
+            repeats: self.repeats,
         }
     }
 
@@ -67,6 +96,11 @@ impl Policy {
         &self.flow
     }
 
+    /// The handshakes answered in the inner service's place.
+    pub fn handshakes(&self) -> &Handshakes {
+        &self.handshakes
+    }
+
     /// The methods taken.
     pub fn methods(&self) -> &[Method] {
         &self.methods
@@ -77,9 +111,19 @@ impl Policy {
         self.observe
     }
 
+    /// Has the passwords that are kept elsewhere asked, if there are any.
+    pub fn ask(&self, claim: Claim) -> Option<Checking> {
+        Some(self.passwords.as_ref()?.check(claim))
+    }
+
     /// The public address that URL signatures cover, without the request's target.
     pub fn public_url(&self) -> Option<&str> {
         self.public_url.as_deref()
+    }
+
+    /// Whether the body is read even where the head is enough to refuse the request.
+    pub fn reads_all(&self) -> bool {
+        self.read_all
     }
 
     /// How long a replay guard remembers a request, or `None` when it is not asked.
@@ -112,9 +156,12 @@ pub struct PolicyBuilder {
     auth: Auth,
     body_limit: usize,
     flow: Arc<str>,
+    handshakes: Handshakes,
     methods: Vec<Method>,
     observe: bool,
+    passwords: Option<Arc<dyn Passwords>>,
     public_url: Option<Arc<str>>,
+    read_all: bool,
     remember: Option<Duration>,
     repeats: Repeats,
 }
@@ -129,6 +176,15 @@ impl PolicyBuilder {
     /// Sets the flow's id: equal requests to two flows are no repeats of each other.
     pub fn flow(mut self, id: &str) -> Self {
         self.flow = Arc::from(id);
+        self
+    }
+
+    /// Answers these handshakes, whatever methods are taken: the inner service never sees one.
+    ///
+    /// What has no signature is answered from its head alone, and only if it is a handshake exactly as the
+    /// scheme describes it; everything else is verified first. [`Handshakes::of`] has those of a scheme.
+    pub fn handshakes(mut self, handshakes: Handshakes) -> Self {
+        self.handshakes = handshakes;
         self
     }
 
@@ -153,12 +209,25 @@ impl PolicyBuilder {
         self
     }
 
+    /// Sets who is asked for the passwords that the auth does not know itself.
+    pub fn passwords(mut self, passwords: Arc<dyn Passwords>) -> Self {
+        self.passwords = Some(passwords);
+        self
+    }
+
     /// Sets the address that senders know this receiver by: scheme, authority and what
     /// a proxy in front takes off the path, as in `https://hooks.example.com`.
     ///
     /// The signed URL is this plus the raw request target; no header changes it.
     pub fn public_url(mut self, base: impl Into<Arc<str>>) -> Self {
         self.public_url = Some(base.into());
+        self
+    }
+
+    /// Reads the body even where the head is enough to refuse the request, so that whoever looks into
+    /// [refused requests](crate::Refused) has them whole. It makes refusals dearer.
+    pub fn read_all(mut self, read_all: bool) -> Self {
+        self.read_all = read_all;
         self
     }
 
@@ -184,6 +253,9 @@ impl PolicyBuilder {
         if self.methods.is_empty() {
             return Err(PolicyError::NoMethods);
         }
+        if self.auth.asks() && self.passwords.is_none() {
+            return Err(PolicyError::NoPasswords);
+        }
         if let Some(base) = &self.public_url {
             check_public_url(base)?;
         }
@@ -206,9 +278,12 @@ impl PolicyBuilder {
             body_limit: self.body_limit,
             salt: FlowSalt::new(&self.flow),
             flow: self.flow,
+            handshakes: self.handshakes,
             methods: self.methods,
             observe: self.observe,
+            passwords: self.passwords,
             public_url: self.public_url,
+            read_all: self.read_all,
             remember,
             repeats: self.repeats,
         })
@@ -233,6 +308,8 @@ pub enum Repeats {
 pub enum PolicyError {
     /// There is no method that could pass.
     NoMethods,
+    /// The auth has users whose passwords it does not know, and there is nobody to ask.
+    NoPasswords,
     /// The signature of an allowed method covers the URL, and the public one is not known.
     NoPublicUrl {
         /// The method.
@@ -263,6 +340,9 @@ impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoMethods => f.write_str("no method is allowed: list at least one"),
+            Self::NoPasswords => {
+                f.write_str("there is nobody to ask for passwords: set who keeps them")
+            }
             Self::NoPublicUrl { method } => write!(
                 f,
                 "signatures of {method} cover the URL: set the public URL that senders sign"
@@ -283,42 +363,6 @@ impl fmt::Display for PolicyError {
 }
 
 impl Error for PolicyError {}
-
-fn twice_the_window(auth: &Auth) -> Option<Duration> {
-    let Auth::Signature(verifier) = auth else {
-        return None;
-    };
-    let window = verifier.window()?;
-    // A signature made at the far edge of the future side stays fresh for both sides.
-    Some(window.past().max(window.future()).saturating_mul(2))
-}
-
-/// Refuses URL signatures without a known URL, and closes the gap between URL-signed
-/// and body-signed methods.
-fn sign_check(auth: Auth, methods: &[Method], url_known: bool) -> Result<Auth, PolicyError> {
-    let Auth::Signature(verifier) = auth else {
-        return Ok(auth);
-    };
-    let scheme = verifier.scheme();
-    if let Some(method) = methods.iter().find(|method| !scheme.signs(method)) {
-        let method = method.clone();
-        return Err(PolicyError::UnsignedMethod { method });
-    }
-    let needs_url = |method: &&Method| scheme.needs_public_url(std::slice::from_ref(*method));
-    if let (Some(method), false) = (methods.iter().find(needs_url), url_known) {
-        let method = method.clone();
-        return Err(PolicyError::NoPublicUrl { method });
-    }
-    // The scheme may not sign the method: a captured GET is then a genuine POST whose
-    // body is that URL.
-    let both = methods.iter().any(|method| scheme.signs_url(method))
-        && methods.iter().any(|method| scheme.signs_body(method));
-    Ok(Auth::Signature(if both {
-        verifier.refuse_url_bodies()
-    } else {
-        verifier
-    }))
-}
 
 fn check_public_url(url: &Arc<str>) -> Result<(), PolicyError> {
     let problem = |problem| {

@@ -2,7 +2,9 @@
 
 use std::{error::Error, fmt};
 
-use countersign::{Hint, Rejection};
+use bytes::Bytes;
+use countersign::{Hint, Reason, Rejection};
+use http::request::Parts;
 
 /// A request that was answered without the inner service.
 ///
@@ -31,6 +33,8 @@ pub enum Refusal {
     Unavailable,
     /// There is no flow at this address.
     UnknownFlow,
+    /// A handshake came with a token that is not the receiver's.
+    WrongToken,
 }
 
 impl Refusal {
@@ -40,6 +44,12 @@ impl Refusal {
             Self::Rejected(rejection) => rejection.hint(),
             _ => None,
         }
+    }
+
+    /// Every label that there is.
+    pub fn labels() -> impl Iterator<Item = &'static str> {
+        let own = OWN.iter().map(Self::as_str);
+        own.chain(Reason::ALL.iter().map(|reason| reason.as_str()))
     }
 
     /// A stable, lowercase label; for a rejection, the label of its reason.
@@ -55,6 +65,7 @@ impl Refusal {
             Self::Repeated => "repeated",
             Self::Unavailable => "unavailable",
             Self::UnknownFlow => "unknown_flow",
+            Self::WrongToken => "wrong_token",
         }
     }
 }
@@ -78,8 +89,57 @@ impl fmt::Display for Refusal {
             Self::Repeated => "a repeat of an accepted request",
             Self::Unavailable => "what is needed to decide cannot be reached",
             Self::UnknownFlow => "no such flow",
+            Self::WrongToken => "the handshake's token is not the one that is configured",
         })
     }
 }
 
 impl Error for Refusal {}
+
+/// What was read of a request that was refused; see [`VerifyLayer::keep_refused`](crate::VerifyLayer::keep_refused).
+///
+/// It is unverified, and it may hold credentials.
+pub struct Refused {
+    body: Option<Bytes>,
+    head: Parts,
+}
+
+impl Refused {
+    pub(crate) fn new(head: Parts, body: Option<Bytes>) -> Self {
+        Self { body, head }
+    }
+
+    /// The body, where it was read to its end and judged.
+    pub fn body(&self) -> Option<&Bytes> {
+        self.body.as_ref()
+    }
+
+    /// Everything before the body.
+    pub fn head(&self) -> &Parts {
+        &self.head
+    }
+}
+
+impl fmt::Debug for Refused {
+    /// Without what may be a credential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refused")
+            .field("method", &self.head.method)
+            .field("len", &self.body.as_ref().map(Bytes::len))
+            .finish_non_exhaustive()
+    }
+}
+
+/// The refusals that are none of a verdict's.
+const OWN: [Refusal; 10] = [
+    Refusal::Acknowledged,
+    Refusal::BodyFailed,
+    Refusal::BodyTimedOut,
+    Refusal::BodyTooLarge,
+    Refusal::InFlight,
+    Refusal::MethodNotAllowed,
+    Refusal::Repeated,
+    Refusal::Unavailable,
+    Refusal::UnknownFlow,
+    Refusal::WrongToken,
+];

@@ -20,6 +20,10 @@ use crate::config::Config;
 use crate::deliver::Client;
 use crate::ingress::endpoint::Backends;
 use crate::live::Live;
+use crate::rejections::diagnose;
+
+mod flows;
+mod rejections;
 
 const CONFIG: &str = r#"
 [admin]
@@ -30,9 +34,22 @@ tokens = [
 [[flows]]
 id = "shop"
 auth = { mode = "api_key", query = "k", keys = [{ secret = "a key of some length" }] }
+[[flows]]
+id = "orders-in"
+auth = { scheme = "github", keys = [
+    { id = "old", secret = "shared-canary-secret-of-two", not_after = "2020-01-01T00:00:00Z" },
+    { id = "new", secret = "the new secret of the flow" },
+] }
+steps = [{ name = "billing", url = "https://billing.example.com/in?token=step-canary" }]
+[[flows]]
+id = "theirs"
+organization = "other"
+auth = { scheme = "github", keys = [{ secret = "shared-canary-secret-of-two" }] }
+forward = "http://127.0.0.1:3000/app"
 "#;
 
 struct Gateway {
+    backends: Backends,
     state: State,
     _folder: TempDir,
 }
@@ -48,21 +65,36 @@ impl Gateway {
         let folder = tempfile::tempdir().unwrap();
         let config = Config::parse(CONFIG, Path::new("countersign.toml")).unwrap();
         let queue = Queue::open(&folder.path().join("events.db"), Options::default()).unwrap();
+        let registrations = Registrations::load(&folder.path().join("events.db")).unwrap();
+        let rejections = Rejections::new(SystemTime::now(), diagnose::queue().0);
+        let rejections = Arc::new(rejections);
         let backends = Backends {
             client: Client::new(&config.delivery.addresses, &[]).unwrap(),
             guard: MemoryReplayGuard::new(1),
             queue: queue.clone(),
+            registrations: registrations.clone(),
+            rejections: Arc::clone(&rejections),
         };
-        let live = Live::new(config, &backends);
+        let live = Live::new(config, &backends, None);
         let state = State {
             current: Arc::new(ArcSwap::from_pointee(live)),
             queue,
+            registrations,
+            rejections,
             stopping: CancellationToken::new(),
         };
         Self {
+            backends,
             state,
             _folder: folder,
         }
+    }
+
+    fn reload(&self, text: &str) {
+        let config = Config::parse(text, Path::new("countersign.toml")).unwrap();
+        let current = &self.state.current;
+        let live = Live::new(config, &self.backends, Some(&current.load()));
+        current.store(Arc::new(live));
     }
 
     async fn append(&self, flow: &str, steps: &[&str]) -> String {

@@ -17,7 +17,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::NO;
-use super::events::api::{Admin, Event};
+use super::admin::Admin;
+use super::events::api::Event;
 use super::keys::random_hex;
 use super::out::Out;
 use super::shell::{CurlBody, curl, quote};

@@ -3,19 +3,18 @@
 pub(super) mod api;
 mod show;
 
-use std::env;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use http::StatusCode;
 use url::form_urlencoded::Serializer;
 
+use super::admin::{AdminArgs, ok, read};
 use super::out::Out;
-use super::{NO, client, input, usage};
+use super::{NO, client};
 use crate::moment;
-use api::{Admin, event_path, ok, read};
+use api::event_path;
 use show::{list, show};
 
 /// List the events of a running gateway, or show one with its deliveries and attempts.
@@ -25,27 +24,8 @@ pub(crate) struct Args {
     /// The event to show [default: list the newest].
     id: Option<String>,
 
-    /// The gateway's admin listener.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "COUNTERSIGN_ADMIN",
-        default_value = "http://127.0.0.1:8081"
-    )]
-    admin: String,
-
-    /// The environment variable that holds the admin token.
-    #[arg(
-        long,
-        value_name = "VARIABLE",
-        default_value = "COUNTERSIGN_TOKEN",
-        conflicts_with = "token_file"
-    )]
-    token_env: String,
-
-    /// The file that holds the admin token.
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    admin: AdminArgs,
 
     #[command(flatten)]
     which: Which,
@@ -82,7 +62,7 @@ struct Which {
 
 /// Runs `countersign events`.
 pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
-    let admin = Admin::new(&args.admin, &args.token()?)?;
+    let admin = args.admin.client()?;
     let path = match &args.id {
         Some(id) => event_path(id),
         None => args.which.path(),
@@ -101,22 +81,6 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
         list(&read(body)?, out)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-impl Args {
-    fn token(&self) -> anyhow::Result<String> {
-        if let Some(path) = &self.token_file {
-            let text = String::from_utf8(input::read(path)?)
-                .map_err(|_| usage(format!("{} holds no token", path.display())))?;
-            return Ok(text.trim_end().to_owned());
-        }
-        env::var(&self.token_env).map_err(|_| {
-            usage(format!(
-                "no admin token: put it into the environment variable `{}`, or give `--token-file FILE`",
-                self.token_env
-            ))
-        })
-    }
 }
 
 impl Which {
@@ -155,9 +119,6 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
-    use super::super::client::Answer;
     use super::*;
 
     #[test]
@@ -170,17 +131,5 @@ mod tests {
 
         assert_eq!(which.path(), "/events?flow=a%26b&limit=5");
         assert_eq!(event_path("a/b"), "/events/a%2Fb");
-    }
-
-    #[test]
-    fn a_refused_token_is_said_so() {
-        let answer = Answer {
-            status: StatusCode::UNAUTHORIZED,
-            headers: http::HeaderMap::new(),
-            body: Bytes::new(),
-            cut: false,
-        };
-
-        assert!(ok(&answer).unwrap_err().to_string().contains("token"));
     }
 }

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use countersign::PublicUrl;
@@ -10,14 +11,12 @@ use serde_json::json;
 
 use super::message::Message;
 use super::out::Out;
-use super::verify::{Judge, JudgeArgs, as_json, print};
+use super::verify::{Judge, JudgeArgs, Refused, as_json, print};
 use super::{NO, Usage, input};
+use crate::explain::{Captured, Case, Hint, NOTHING, Voice};
 use curl::{Curl, Data};
-use hints::{Case, Hint};
 
 mod curl;
-mod hints;
-mod variants;
 
 /// Say why a captured request is refused, and what was tried that would make it genuine.
 #[derive(Clone, Debug, clap::Args)]
@@ -53,31 +52,11 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     let verdict = judge.verify(&message, url, &message.body, now);
     let hints = match &verdict {
         Ok(_) => Vec::new(),
-        Err(refused) => {
-            let given = match judge {
-                Judge::Flow { .. } => None,
-                Judge::Keys(_) => Some((args.judge.scheme.scheme()?, args.judge.keys.secrets()?)),
-            };
-            let given = given
-                .as_ref()
-                .map(|(scheme, secrets)| (scheme, &secrets[..]));
-            Case {
-                judge: &judge,
-                refused,
-                message: &message,
-                url,
-                now,
-                given,
-            }
-            .hints()
-        }
+        Err(refused) => hints(&args.judge, &judge, *refused, &message, url, now)?,
     };
     let mut notes: Vec<_> = message.notes.iter().map(ToString::to_string).collect();
     if verdict.is_err() && hints.is_empty() {
         notes.push(NOTHING.to_owned());
-    }
-    if verdict.is_err() && matches!(judge, Judge::Flow { .. }) {
-        notes.push(WITH_SECRET.to_owned());
     }
     if args.json {
         let mut answer = as_json(&verdict, &notes);
@@ -96,6 +75,55 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
         Ok(_) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(NO),
     })
+}
+
+fn hints(
+    args: &JudgeArgs,
+    judge: &Judge,
+    refused: Refused,
+    message: &Message,
+    url: PublicUrl<'_>,
+    now: SystemTime,
+) -> anyhow::Result<Vec<Hint>> {
+    let given = match judge {
+        Judge::Flow { .. } => None,
+        Judge::Keys(_) => Some((args.scheme.scheme()?, args.keys.keyring()?)),
+    };
+    let (auth, spare, others, voice) = match judge {
+        Judge::Flow { flow, others } => {
+            let spare = flow
+                .spare
+                .as_ref()
+                .map(|spare| (&spare.scheme, &spare.keys));
+            (flow.policy.auth(), spare, &others[..], Voice::Configuration)
+        }
+        Judge::Keys(auth) => {
+            let spare = given.as_ref().map(|(scheme, keys)| (scheme, keys));
+            (auth, spare, &[][..], Voice::CommandLine)
+        }
+    };
+    let guess = match refused {
+        Refused::Rejected(rejection) => rejection.hint(),
+        Refused::Method | Refused::TooLarge { .. } => None,
+    };
+    let captured = Captured {
+        method: &message.method,
+        base: &message.base,
+        headers: &message.headers,
+        body: &message.body,
+        client: None,
+    };
+    let case = Case {
+        auth,
+        captured,
+        guess,
+        now,
+        others,
+        spare,
+        url,
+        voice,
+    };
+    Ok(case.hints())
 }
 
 fn from_curl(line: &str) -> anyhow::Result<Message> {
@@ -123,12 +151,6 @@ impl Hint {
     }
 }
 
-const NOTHING: &str = "nothing that was tried makes it genuine: look for another secret, or for \
-    something between the sender and this capture that changes the body";
-
-const WITH_SECRET: &str = "a flow's secrets stay with it: with `--scheme` and `--secret-env` instead of \
-    `--config`, other schemes, units and readings of the secret are tried too";
-
 const EXAMPLES: &str = "\
 Examples:
   A captured request; the file is the request line, the headers, an empty line and the body:
@@ -141,3 +163,6 @@ Examples:
     countersign explain --secret-env ORDERS_SECRET --curl \"$(cat line.txt)\"
 
 Exit status: 0 genuine, 1 not, 2 the command or a file is wrong. Repeats are not looked for.";
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,11 @@ impl Out {
         }
     }
 
+    /// Whether nobody reads any longer.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
     /// Green on a terminal.
     pub(crate) fn good<T: fmt::Display>(&self, text: T) -> Styled<T> {
         self.styled("32", text)

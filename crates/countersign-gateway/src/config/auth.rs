@@ -1,32 +1,75 @@
 //! Checks of how a flow knows its senders.
 
+use std::mem;
 use std::ops::Range;
 
-use countersign::{Auth, Scheme, Verifier, Window};
+use countersign::{Auth, Keyring, Scheme, SchemeError, Verifier, Window};
 use toml::{Spanned, Value};
 
 use super::check::Checker;
 use super::file::{AuthFile, Either, WindowFile};
+use super::handshake::{self, Given};
 use super::key::unfit;
 use super::scheme::Schemes;
 use super::units;
+use crate::htpasswd::Htpasswd;
 
 /// How a flow knows its senders, and what its signatures say.
 pub(super) struct Checked {
     pub(super) auth: Auth,
-    pub(super) signature: Option<Signature>,
+    /// Who is asked for passwords that are kept as slow hashes.
+    pub(super) passwords: Option<Htpasswd>,
+    /// Each way in which its senders sign.
+    pub(super) signatures: Vec<Signature>,
+}
+
+impl Checked {
+    /// What the handshakes of its schemes need.
+    pub(super) fn take_parameters(&mut self) -> Vec<Given> {
+        let signatures = self.signatures.iter_mut();
+        let parameters = signatures.map(|signature| mem::take(&mut signature.parameters));
+        parameters.flatten().collect()
+    }
 }
 
 /// What is signed and for how long a signature counts.
 pub(super) struct Signature {
+    pub(super) keys: Keyring,
+    /// Whether repeats are recognised by it: not by the second of two that are demanded at once.
+    pub(super) names_repeats: bool,
+    /// What its handshakes need.
+    pub(super) parameters: Vec<Given>,
     pub(super) scheme: Scheme,
     pub(super) window: Option<Window>,
 }
 
-type WindowText = Spanned<Either<WindowFile>>;
+pub(super) type WindowText = Spanned<Either<WindowFile>>;
 
 impl Checker<'_> {
-    pub(super) fn auth(
+    /// One way of knowing senders, and from where they may send.
+    pub(super) fn one(
+        &mut self,
+        file: &Spanned<AuthFile>,
+        window: Option<&WindowText>,
+        schemes: &Schemes,
+    ) -> Option<Checked> {
+        let allow_from = self.allow_from(file);
+        let checked = self.mode(file, window, schemes)?;
+        let Some(addresses) = allow_from? else {
+            return Some(checked);
+        };
+        let addresses = Auth::Address(addresses);
+        let auth = match checked.auth {
+            Auth::None => Some(addresses),
+            auth => Auth::all([addresses, auth]),
+        };
+        Some(Checked {
+            auth: auth?,
+            ..checked
+        })
+    }
+
+    fn mode(
         &mut self,
         file: &Spanned<AuthFile>,
         window: Option<&WindowText>,
@@ -43,7 +86,7 @@ impl Checker<'_> {
         };
         let allowed: &[&str] = match mode {
             "none" => &[],
-            "basic" => &["users"],
+            "basic" => &["htpasswd", "users"],
             "api_key" => &["bearer", "header", "keys", "query"],
             "signature" => &["keys", "parameters", "scheme", "timestamp"],
             _ => {
@@ -70,11 +113,15 @@ impl Checker<'_> {
         }
         let plain = |auth| Checked {
             auth,
-            signature: None,
+            passwords: None,
+            signatures: Vec::new(),
         };
         match mode {
             "none" => {
-                let message = "`mode = \"none\"` lets anybody in who knows the URL";
+                let message = match &auth.allow_from {
+                    None => "`mode = \"none\"` lets anybody in who knows the URL",
+                    Some(_) => "`mode = \"none\"` lets anybody in who sends from these addresses",
+                };
                 self.warn(
                     file.span(),
                     message,
@@ -82,7 +129,7 @@ impl Checker<'_> {
                 );
                 Some(plain(Auth::None))
             }
-            "basic" => self.basic(file).map(plain),
+            "basic" => self.basic(file),
             "api_key" => self.api_key(file).map(plain),
             _ => self.signature(file, window, schemes),
         }
@@ -109,6 +156,12 @@ impl Checker<'_> {
         }
         let scheme = scheme.and_then(|scheme| self.unit(scheme, auth.timestamp.as_ref()));
         let scheme = scheme.and_then(|scheme| self.parameters(scheme, auth.parameters.as_ref()));
+        let (scheme, parameters) = scheme.unzip();
+        let parameters = parameters.unwrap_or_default();
+        let brought = scheme.as_ref().is_some_and(handshake::brings_a_secret);
+        if auth.keys.is_none() && brought {
+            return self.awaiting(file, window, scheme?, parameters);
+        }
         let Some(keys) = &auth.keys else {
             self.refuse(
                 file.span(),
@@ -125,7 +178,9 @@ impl Checker<'_> {
             return None;
         };
         let window = self.window(window, &scheme);
-        let verifier = self.keyring(keys, |ring| Verifier::new(&scheme, ring))?;
+        let (verifier, keys) = self.keyring(keys, |ring| {
+            Ok::<_, SchemeError>((Verifier::new(&scheme, ring)?, ring.clone()))
+        })?;
         let verifier = self.accept(
             "window",
             file.span(),
@@ -133,7 +188,40 @@ impl Checker<'_> {
         )?;
         Some(Checked {
             auth: Auth::Signature(verifier),
-            signature: Some(Signature { scheme, window }),
+            passwords: None,
+            signatures: vec![Signature {
+                keys,
+                names_repeats: true,
+                parameters,
+                scheme,
+                window,
+            }],
+        })
+    }
+
+    /// A flow whose sender is still to bring the key: until then it refuses everything.
+    fn awaiting(
+        &mut self,
+        file: &Spanned<AuthFile>,
+        window: Option<&WindowText>,
+        scheme: Scheme,
+        parameters: Vec<Given>,
+    ) -> Option<Checked> {
+        let window = self.window(window, &scheme);
+        let keys = Keyring::awaiting();
+        let verifier = Verifier::new(&scheme, &keys).and_then(|fresh| fresh.with_window(window));
+        let verifier = verifier.map_err(|error| unfit(&error));
+        let verifier = self.accept("scheme", file.span(), verifier)?;
+        Some(Checked {
+            auth: Auth::Signature(verifier),
+            passwords: None,
+            signatures: vec![Signature {
+                keys,
+                names_repeats: true,
+                parameters,
+                scheme,
+                window,
+            }],
         })
     }
 
@@ -181,11 +269,15 @@ impl Checker<'_> {
     }
 }
 
-/// The keys that are there, with their places.
-fn present(auth: &AuthFile) -> impl Iterator<Item = (&'static str, Range<usize>)> {
+/// The keys of one way of knowing senders that are there, with their places.
+pub(super) fn present(auth: &AuthFile) -> impl Iterator<Item = (&'static str, Range<usize>)> {
     let AuthFile {
+        all: _,
+        allow_from: _,
+        any: _,
         bearer,
         header,
+        htpasswd,
         keys,
         mode: _,
         parameters,
@@ -193,10 +285,12 @@ fn present(auth: &AuthFile) -> impl Iterator<Item = (&'static str, Range<usize>)
         scheme,
         timestamp,
         users,
+        window: _,
     } = auth;
     [
         bearer.as_ref().map(|at| ("bearer", at.span())),
         header.as_ref().map(|at| ("header", at.span())),
+        htpasswd.as_ref().map(|at| ("htpasswd", at.span())),
         keys.as_ref().map(|at| ("keys", at.span())),
         parameters.as_ref().map(|at| ("parameters", at.span())),
         query.as_ref().map(|at| ("query", at.span())),
@@ -208,5 +302,5 @@ fn present(auth: &AuthFile) -> impl Iterator<Item = (&'static str, Range<usize>)
     .flatten()
 }
 
-const MODES: &str =
+pub(super) const MODES: &str =
     "write `mode = \"signature\"`, \"api_key\", \"basic\" or, to let anybody in, \"none\"";

@@ -15,6 +15,7 @@ use super::error::{ConfigError, Fault, Problem, Severity};
 use super::secret::Surroundings;
 use super::source::Source;
 use super::units;
+use crate::htpasswd::Seats;
 
 /// The state of one check of one file.
 pub(super) struct Checker<'a> {
@@ -23,8 +24,16 @@ pub(super) struct Checker<'a> {
     pub(super) flow: Option<String>,
     /// Where relative paths begin.
     pub(super) folder: &'a Path,
+    /// Which of the flow's several auths is being checked.
+    pub(super) member: Option<String>,
+    /// How many slow password checks may be under way at once, whatever the flow.
+    pub(super) seats: Seats,
     /// Digests of the secrets seen so far, and the flow that each was first seen in.
     pub(super) secrets: HashMap<[u8; 32], String>,
+    /// Pairs of flows that have a secret in common, in the order of the file.
+    pub(super) shared: Vec<[String; 2]>,
+    /// Whether every flow keeps its keys, and not only those that diagnose.
+    pub(super) keeps_keys: bool,
     source: Source<'a>,
     pub(super) surroundings: Surroundings,
     warnings: Vec<Problem>,
@@ -36,7 +45,11 @@ impl<'a> Checker<'a> {
             errors: Vec::new(),
             flow: None,
             folder: path.parent().unwrap_or(Path::new("")),
+            member: None,
+            seats: Seats::new(),
             secrets: HashMap::new(),
+            shared: Vec::new(),
+            keeps_keys: false,
             source: Source::new(path, text),
             surroundings,
             warnings: Vec::new(),
@@ -184,6 +197,10 @@ impl<'a> Checker<'a> {
         message: String,
         help: String,
     ) -> Problem {
+        let message = match &self.member {
+            Some(member) => format!("{member}: {message}"),
+            None => message,
+        };
         Problem {
             excerpt: Some(self.source.excerpt(span)),
             file: self.source.path.to_owned(),

@@ -2,15 +2,28 @@
 
 use countersign::{ApiKey, Auth, Basic, MIN_SECRET, Secret};
 use http::HeaderName;
-use toml::Spanned;
+use http::header::AUTHORIZATION;
+use toml::{Spanned, Value};
 
+use super::auth::Checked;
 use super::check::Checker;
-use super::error::Fault;
-use super::file::{AuthFile, UserFile};
-use super::key::{WEAK, unfit};
+use super::error::{Fault, quoted};
+use super::file::{AuthFile, Text, UserFile};
+use super::key::{WEAK, fingerprint, unfit};
+use crate::htpasswd::Htpasswd;
+use crate::random;
 
 impl Checker<'_> {
-    pub(super) fn basic(&mut self, file: &Spanned<AuthFile>) -> Option<Auth> {
+    pub(super) fn basic(&mut self, file: &Spanned<AuthFile>) -> Option<Checked> {
+        let htpasswd = file.get_ref().htpasswd.as_ref();
+        let passwords = htpasswd.map(|path| self.htpasswd(path));
+        if let (Some(passwords), None) = (&passwords, &file.get_ref().users) {
+            return Some(Checked {
+                auth: Auth::Basic(Basic::asking()),
+                passwords: Some(passwords.clone()?),
+                signatures: Vec::new(),
+            });
+        }
         let Some(users) = file
             .get_ref()
             .users
@@ -20,7 +33,7 @@ impl Checker<'_> {
             self.refuse(
                 file.span(),
                 "`auth` has no `users`",
-                "add `users = [{ name = \"sender\", password = { env = \"NAME\" } }]`",
+                "add `users = [{ name = \"sender\", password = { env = \"NAME\" } }]`, or `htpasswd = \"path\"`",
             );
             return None;
         };
@@ -36,7 +49,71 @@ impl Checker<'_> {
             Basic::new(checked)
         };
         let basic = basic.map_err(|error| unfit(&error.into()));
-        self.accept("users", users.span(), basic).map(Auth::Basic)
+        let basic = self.accept("users", users.span(), basic)?;
+        let passwords = match passwords {
+            None => None,
+            Some(read) => Some(read?),
+        };
+        let twice = users.get_ref().iter().find_map(|user| {
+            let name = user.get_ref().name.as_ref()?;
+            let there = passwords.as_ref()?.has(name.get_ref());
+            there.then(|| name.span())
+        });
+        if let Some(span) = twice {
+            let help = "keep one of them, so that there is one password";
+            self.refuse(
+                span,
+                "one of the `users` is in the file of `htpasswd`, too",
+                help,
+            );
+            return None;
+        }
+        Some(Checked {
+            auth: Auth::Basic(match passwords {
+                Some(_) => basic.or_asks(),
+                None => basic,
+            }),
+            passwords,
+            signatures: Vec::new(),
+        })
+    }
+
+    /// Reads a file of users with slow hashes.
+    fn htpasswd(&mut self, path: &Text) -> Option<Htpasswd> {
+        let full = self.folder.join(path.get_ref());
+        let shown = quoted(&full.display().to_string());
+        let read = (self.surroundings.file)(&full).map_err(|error| {
+            Fault::new(
+                format!("refers to the file {shown}, which cannot be read: {error}"),
+                "create it with `htpasswd -B -c FILE NAME`, or correct the path; a relative path begins at the configuration file's folder",
+            )
+        });
+        let text = read.and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| {
+                Fault::new(
+                    format!("refers to the file {shown}, which is not UTF-8"),
+                    "save it as UTF-8",
+                )
+            })
+        });
+        let users = text.and_then(|text| {
+            let key = random::bytes().map_err(|error| {
+                Fault::new(
+                    format!("needs random bytes, and there are none: {error}"),
+                    "look after the system's source of them",
+                )
+            })?;
+            Htpasswd::parse(&text, key, self.seats.clone()).map_err(|bad| {
+                let line = bad
+                    .line
+                    .map_or_else(String::new, |line| format!(" on line {line}"));
+                Fault::new(
+                    format!("refers to the file {shown}, which{line} {}", bad.message),
+                    bad.help,
+                )
+            })
+        });
+        self.accept("htpasswd", path.span(), users)
     }
 
     fn user(&mut self, user: &Spanned<UserFile>) -> Option<(String, Secret)> {
@@ -71,7 +148,7 @@ impl Checker<'_> {
             self.refuse(password.span(), message, WEAK);
             return None;
         }
-        self.note_equal(&secret, password.span());
+        self.note_equal(fingerprint(&secret), password.span());
         Some((name.get_ref().clone(), secret))
     }
 
@@ -85,30 +162,14 @@ impl Checker<'_> {
             );
             return None;
         };
-        let api_key = self.keyring(keys, ApiKey::new)?;
-        let bearer = auth.bearer.as_ref().is_some_and(|bearer| *bearer.get_ref());
-        if [auth.header.is_some(), bearer, auth.query.is_some()]
-            .iter()
-            .filter(|there| **there)
-            .count()
-            > 1
-        {
-            self.refuse(
-                file.span(),
-                "`auth` says more than one place for the API key",
-                "keep one of `header`, `bearer` and `query`",
-            );
-            return None;
-        }
+        let mut api_key = self.keyring(keys, ApiKey::new)?;
         if let Some(header) = &auth.header {
-            let name = |name: &str| {
-                name.parse::<HeaderName>().map_err(|_| {
-                    Fault::new("is not the name of a header", "write it like \"X-API-Key\"")
-                })
-            };
-            return self
-                .text("header", Some(header), name)
-                .map(|name| Auth::ApiKey(api_key.header(name)));
+            for name in self.accept("header", header.span(), header_names(header.get_ref()))? {
+                api_key = api_key.header(name);
+            }
+        }
+        if auth.bearer.as_ref().is_some_and(|bearer| *bearer.get_ref()) {
+            api_key = api_key.bearer();
         }
         if let Some(query) = &auth.query {
             self.warn(
@@ -116,15 +177,37 @@ impl Checker<'_> {
                 "`query`: keys in URLs end up in the logs of everything on the way",
                 "use `header` or `bearer` where the sender can",
             );
-            return self
-                .text("query", Some(query), parameter)
-                .map(|name| Auth::ApiKey(api_key.query(name)));
+            api_key = api_key.query(self.text("query", Some(query), parameter)?);
         }
-        Some(Auth::ApiKey(if bearer {
-            api_key.bearer()
-        } else {
-            api_key
-        }))
+        Some(Auth::ApiKey(api_key))
+    }
+}
+
+/// One header, or a list of them.
+fn header_names(written: &Value) -> Result<Vec<HeaderName>, Fault> {
+    let one = |name: &Value| {
+        let name = name
+            .as_str()
+            .and_then(|name| name.parse::<HeaderName>().ok());
+        name.ok_or_else(|| {
+            let help = "write it like \"X-API-Key\", or several as a list";
+            Fault::new("is not the name of a header", help)
+        })
+    };
+    let names: Vec<_> = match written {
+        Value::Array(names) => names.iter().map(one).collect::<Result<_, _>>()?,
+        name => vec![one(name)?],
+    };
+    match names.iter().find(|name| **name == AUTHORIZATION) {
+        Some(_) => Err(Fault::new(
+            "is where `bearer` is",
+            "write `bearer = true` in its place",
+        )),
+        None if names.is_empty() => Err(Fault::new(
+            "is empty",
+            "name a header, or leave it out for \"X-API-Key\"",
+        )),
+        None => Ok(names),
     }
 }
 

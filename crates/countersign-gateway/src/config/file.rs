@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use countersign::Scheme;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::{Spanned, Value};
+
+use super::scheme::OwnSchemes;
 
 /// A text and its place.
 pub(super) type Text = Spanned<String>;
@@ -33,7 +34,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) queue: QueueFile,
     #[serde(default)]
-    pub(super) schemes: Vec<Spanned<Scheme>>,
+    pub(super) schemes: OwnSchemes,
     #[serde(default)]
     pub(super) store: StoreFile,
 }
@@ -113,7 +114,9 @@ pub(super) struct DeliveryFile {
 pub(super) struct FlowFile {
     pub(super) auth: Option<Spanned<AuthFile>>,
     pub(super) body_limit: Option<Spanned<Value>>,
+    pub(super) diagnose: Option<Spanned<bool>>,
     pub(super) forward: Option<Spanned<Either<ForwardFile>>>,
+    pub(super) handshake: Option<Spanned<Value>>,
     pub(super) id: Option<Text>,
     pub(super) methods: Option<Spanned<Vec<Text>>>,
     pub(super) observe: Option<Spanned<bool>>,
@@ -127,19 +130,24 @@ pub(super) struct FlowFile {
     pub(super) window: Option<Spanned<Either<WindowFile>>>,
 }
 
-/// Every mode's keys; which of them the mode may have is checked later, with a better message.
+/// Every mode's keys, and those of several auths; which of them belong together is checked later, with a better message.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuthFile {
+    pub(super) all: Option<Spanned<Vec<Spanned<Self>>>>,
+    pub(super) allow_from: Option<Spanned<Vec<Text>>>,
+    pub(super) any: Option<Spanned<Vec<Spanned<Self>>>>,
     pub(super) bearer: Option<Spanned<bool>>,
-    pub(super) header: Option<Text>,
+    pub(super) header: Option<Spanned<Value>>,
+    pub(super) htpasswd: Option<Text>,
     pub(super) keys: Option<Spanned<Vec<Spanned<KeyFile>>>>,
     pub(super) mode: Option<Text>,
-    pub(super) parameters: Option<Spanned<BTreeMap<Text, Text>>>,
+    pub(super) parameters: Option<Spanned<BTreeMap<Text, Secretive>>>,
     pub(super) query: Option<Text>,
     pub(super) scheme: Option<Text>,
     pub(super) timestamp: Option<Text>,
     pub(super) users: Option<Spanned<Vec<Spanned<UserFile>>>>,
+    pub(super) window: Option<Spanned<Either<WindowFile>>>,
 }
 
 #[derive(Deserialize)]

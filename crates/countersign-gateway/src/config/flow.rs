@@ -15,7 +15,9 @@ use super::file::FlowFile;
 use super::listen::MAX_BODY_LIMIT;
 use super::replay::OFF;
 use super::scheme::Schemes;
-use super::{Delivery, Flow, FlowId, Ingress, Organization, PathPattern, ReplayPolicy, Then, url};
+use super::{
+    Delivery, Flow, FlowId, Ingress, Organization, PathPattern, ReplayPolicy, Spare, Then, url,
+};
 
 /// What flows take from the rest of the file.
 pub(super) struct Common<'c> {
@@ -31,15 +33,19 @@ impl Checker<'_> {
         let file = flow.get_ref();
         self.flow = file.id.as_ref().map(|id| id.get_ref().clone());
         let id = self.id(flow);
-        let checked = self.who(flow, common);
-        let signature = checked
+        let mut checked = self.who(flow, common);
+        let parameters = checked.as_mut().map(Checked::take_parameters);
+        let signatures = checked
             .as_ref()
-            .and_then(|checked| checked.signature.as_ref());
-        let methods = self.methods(file, signature);
-        let public_url = self.public_url(file, signature, &methods, common);
+            .map_or(&[][..], |checked| &checked.signatures);
+        let signature = signatures.first();
+        let handshakes = self.handshakes(flow, signatures, parameters.unwrap_or_default());
+        let registration = self.registration(flow, signatures, &handshakes);
+        let methods = self.methods(file, signatures);
+        let public_url = self.public_url(file, signatures, &methods, common);
         // Without `auth` there is an error already, so what follows from it is not told as well.
         let replay = match &checked {
-            Some(checked) => self.replay(file, checked.signature.as_ref()),
+            Some(checked) => self.replay(file, &checked.signatures),
             None => OFF,
         };
         let path = self.text("path", file.path.as_ref(), PathPattern::parse);
@@ -59,13 +65,23 @@ impl Checker<'_> {
             .observe
             .as_ref()
             .is_some_and(|observe| *observe.get_ref());
+        let diagnose = self.diagnose(file);
+        let spare = signature
+            .filter(|_| diagnose || self.keeps_keys)
+            .map(|signature| Spare {
+                keys: signature.keys.clone(),
+                scheme: signature.scheme.clone(),
+            });
         let id = id?;
+        let checked = checked?;
 
-        let mut policy = Policy::builder(checked?.auth)
+        let mut policy = Policy::builder(checked.auth)
             .flow(id.as_str())
+            .handshakes(handshakes)
             .body_limit(body_limit)
             .methods(methods)
             .observe(observe)
+            .read_all(diagnose)
             .repeats(match replay.policy {
                 ReplayPolicy::Acknowledge => Repeats::Acknowledge,
                 ReplayPolicy::Off => Repeats::Allow,
@@ -74,19 +90,37 @@ impl Checker<'_> {
         if let Some(base) = public_url {
             policy = policy.public_url(base);
         }
+        if let Some(passwords) = checked.passwords {
+            policy = policy.passwords(Arc::new(passwords));
+        }
         if replay.policy != ReplayPolicy::Off {
             policy = policy.remember(replay.keep);
         }
         let policy = self.policy(flow, policy)?;
         Some(Flow {
+            diagnose,
             id,
             organization,
             path,
             policy,
+            registration,
             replay,
             response,
+            spare,
             then: then?,
         })
+    }
+
+    fn diagnose(&mut self, file: &FlowFile) -> bool {
+        let Some(diagnose) = file.diagnose.as_ref().filter(|written| *written.get_ref()) else {
+            return false;
+        };
+        self.warn(
+            diagnose.span(),
+            "`diagnose = true` keeps refused requests with their bodies, and the flow's secrets, in memory",
+            "remove it once you know why they are refused",
+        );
+        true
     }
 
     fn id(&mut self, flow: &Spanned<FlowFile>) -> Option<FlowId> {
@@ -124,16 +158,17 @@ impl Checker<'_> {
     fn public_url(
         &mut self,
         file: &FlowFile,
-        signature: Option<&Signature>,
+        signatures: &[Signature],
         methods: &[Method],
         common: &Common<'_>,
     ) -> Option<Arc<str>> {
         let own = self.text("public_url", file.public_url.as_ref(), url::public);
         let known = own.or_else(|| common.ingress.public_url.clone());
-        let Some(Signature { scheme, .. }) = signature else {
-            return known;
+        let needs = |method: &&Method| {
+            let method = std::slice::from_ref(*method);
+            let mut schemes = signatures.iter().map(|signature| &signature.scheme);
+            schemes.any(|scheme| scheme.needs_public_url(method))
         };
-        let needs = |method: &&Method| scheme.needs_public_url(std::slice::from_ref(*method));
         let Some(method) = methods.iter().find(needs).filter(|_| known.is_none()) else {
             return known;
         };
@@ -152,7 +187,7 @@ impl Checker<'_> {
         Some("https://not.configured.invalid".into())
     }
 
-    fn methods(&mut self, file: &FlowFile, signature: Option<&Signature>) -> Vec<Method> {
+    fn methods(&mut self, file: &FlowFile, signatures: &[Signature]) -> Vec<Method> {
         let Some(list) = &file.methods else {
             return vec![Method::POST];
         };
@@ -169,12 +204,11 @@ impl Checker<'_> {
             let Some(method) = self.text("methods", Some(text), method) else {
                 continue;
             };
-            if let Some(signature) = signature
-                && leaves_out(&signature.scheme, &method)
-            {
+            let mut schemes = signatures.iter().map(|signature| &signature.scheme);
+            if let Some(scheme) = schemes.find(|scheme| leaves_out(scheme, &method)) {
                 let message = format!(
                     "`methods` has {method}, which `{}` does not sign",
-                    signature.scheme.name()
+                    scheme.name()
                 );
                 self.refuse(
                     text.span(),

@@ -66,11 +66,12 @@ impl Checker<'_> {
             (Some(secret), None) => {
                 let at = secret.span();
                 let secret = self.secret("secret", secret)?;
-                self.note_equal(&secret, at);
+                self.note_equal(fingerprint(&secret), at);
                 Key::new(id?, secret)
             }
             (None, Some(sha256)) => {
-                self.text("sha256", Some(sha256), digest)?;
+                let hash = self.text("sha256", Some(sha256), digest)?;
+                self.note_equal(hash, sha256.span());
                 self.accept(
                     "sha256",
                     sha256.span(),
@@ -132,11 +133,10 @@ impl Checker<'_> {
     }
 
     /// Two flows with one secret accept each other's webhooks.
-    pub(super) fn note_equal(&mut self, secret: &Secret, span: Range<usize>) {
+    pub(super) fn note_equal(&mut self, digest: [u8; 32], span: Range<usize>) {
         let Some(flow) = self.flow.clone() else {
             return;
         };
-        let digest = Sha256::digest(secret.expose()).into();
         match self.secrets.get(&digest).cloned() {
             None => {
                 self.secrets.insert(digest, flow);
@@ -148,16 +148,21 @@ impl Checker<'_> {
                     "remove one of them, or correct it",
                 );
             }
-            Some(other) => self.warn(
-                span,
-                format!(
+            Some(other) => {
+                let message = format!(
                     "flow {} has the same secret: what is signed for one is genuine for the other",
                     quoted(&other)
-                ),
-                "give each flow a secret of its own",
-            ),
+                );
+                self.shared.push([other, flow]);
+                self.warn(span, message, "give each flow a secret of its own");
+            }
         }
     }
+}
+
+/// What equal secrets have in common, and a key that is given by its hash.
+pub(super) fn fingerprint(secret: &Secret) -> [u8; 32] {
+    Sha256::digest(secret.expose()).into()
 }
 
 fn key_id(text: &str) -> Result<KeyId, Fault> {

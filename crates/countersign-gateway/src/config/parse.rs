@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::{io, str};
+use std::{io, mem};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -41,21 +41,7 @@ impl Config {
     ///
     /// Everything that is wrong with it, with places and remedies.
     pub fn load_with(path: &Path, surroundings: Surroundings) -> Result<Self, ConfigError> {
-        let bytes = (surroundings.file)(path).map_err(|error| unreadable(path, &error))?;
-        let text = str::from_utf8(&bytes).map_err(|error| {
-            let line = bytes
-                .iter()
-                .take(error.valid_up_to())
-                .filter(|byte| **byte == b'\n')
-                .count()
-                + 1;
-            whole_file(
-                path,
-                format!("line {line} is not UTF-8"),
-                "save the file as UTF-8",
-            )
-        })?;
-        Self::parse_with(text, path, surroundings)
+        Self::parse_with(&readable(path, surroundings)?, path, surroundings)
     }
 
     /// [`Config::parse`] with another environment and file system.
@@ -68,7 +54,18 @@ impl Config {
         origin: &Path,
         surroundings: Surroundings,
     ) -> Result<Self, ConfigError> {
-        let mut checker = Checker::new(origin, text, surroundings);
+        Self::check(text, Checker::new(origin, text, surroundings))
+    }
+
+    /// [`Config::load`], with every flow's keys at hand for whoever explains a refused request.
+    pub(crate) fn load_with_keys(path: &Path) -> Result<Self, ConfigError> {
+        let text = readable(path, Surroundings::SYSTEM)?;
+        let mut checker = Checker::new(path, &text, Surroundings::SYSTEM);
+        checker.keeps_keys = true;
+        Self::check(&text, checker)
+    }
+
+    fn check(text: &str, mut checker: Checker<'_>) -> Result<Self, ConfigError> {
         let file = match read(text) {
             Ok(file) => file,
             Err((span, fault)) => {
@@ -116,18 +113,36 @@ impl Config {
                 "add one; `countersign config default` has examples",
             );
         }
+        let shared_secrets = mem::take(&mut checker.shared);
         let (mut config, warnings) = checker.finish(Self {
             admin,
             delivery,
             flows,
             ingress,
             log,
+            organization,
+            shared_secrets,
             store,
             warnings: Vec::new(),
         })?;
         config.warnings = warnings;
         Ok(config)
     }
+}
+
+/// The text of a file.
+fn readable(path: &Path, surroundings: Surroundings) -> Result<String, ConfigError> {
+    let bytes = (surroundings.file)(path).map_err(|error| unreadable(path, &error))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let breaks = error.as_bytes().iter().take(valid);
+        let line = breaks.filter(|byte| **byte == b'\n').count() + 1;
+        whole_file(
+            path,
+            format!("line {line} is not UTF-8"),
+            "save the file as UTF-8",
+        )
+    })
 }
 
 fn read(text: &str) -> Result<File, (Range<usize>, Fault)> {

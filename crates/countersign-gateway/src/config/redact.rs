@@ -21,7 +21,8 @@ pub(super) fn hidden(text: &str) -> Vec<Range<usize>> {
 }
 
 /// Keys whose values may be shown.
-pub(super) const HARMLESS: [&str; 54] = [
+pub(super) const HARMLESS: [&str; 58] = [
+    "allow_from",
     "allow_weak_secret",
     "allowed_addresses",
     "bearer",
@@ -31,6 +32,7 @@ pub(super) const HARMLESS: [&str; 54] = [
     "concurrency_per_step",
     "content_type",
     "denied_addresses",
+    "diagnose",
     "enabled",
     "env",
     "file",
@@ -39,9 +41,11 @@ pub(super) const HARMLESS: [&str; 54] = [
     "forward",
     "future",
     "grace",
+    "handshake",
     "header",
     "header_timeout",
     "hosts",
+    "htpasswd",
     "id",
     "listen",
     "max_connections",
@@ -80,8 +84,10 @@ pub(super) const HARMLESS: [&str; 54] = [
 ];
 
 /// Keys whose tables hold keys of ours.
-const TABLES: [&str; 23] = [
+const TABLES: [&str; 25] = [
     "admin",
+    "all",
+    "any",
     "auth",
     "delivery",
     "flows",
@@ -111,6 +117,8 @@ const TABLES: [&str; 23] = [
 enum Table {
     /// Keys that are not ours, such as headers: any value may be a credential.
     Foreign,
+    /// Tables that are ours under names that are not.
+    Named,
     Open,
     /// A secret's place: only where it comes from may be shown.
     Secret,
@@ -119,7 +127,9 @@ enum Table {
 impl Table {
     fn under(self, key: &str) -> Self {
         match (self, key) {
+            (Self::Named, _) => Self::Open,
             (Self::Open, "password" | "secret" | "token") => Self::Secret,
+            (Self::Open, "schemes") => Self::Named,
             (Self::Open, key) if TABLES.contains(&key) => Self::Open,
             (Self::Open, _) => Self::Foreign,
             (Self::Foreign | Self::Secret, _) => Self::Secret,
@@ -128,7 +138,7 @@ impl Table {
 
     fn shows(self, key: &str) -> bool {
         match self {
-            Self::Foreign => false,
+            Self::Foreign | Self::Named => false,
             Self::Open => HARMLESS.contains(&key),
             Self::Secret => matches!(key, "env" | "file"),
         }

@@ -1,37 +1,43 @@
 //! What stands at a flow's place: the Layer, and the inner service that the flow asks for.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use countersign_queue::Queue;
-use countersign_tower::{Fixed, MemoryReplayGuard, Problem, Verify, VerifyLayer};
+use countersign_tower::{MemoryReplayGuard, Policy, Problem, Verify, VerifyLayer};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tower::ServiceExt;
 use tower_layer::Layer;
 
-use super::chatter::Chatter;
+use super::ledger::Ledger;
 use super::reply::Body;
 use super::timed::Timed;
 use crate::accept::Accept;
 use crate::config::{self, Flow, Then};
 use crate::deliver::Client;
 use crate::forward::Forward;
+use crate::handshake::{self, Registrations, Standing};
+use crate::rejections::Rejections;
 
 /// A flow, ready to answer.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(crate) flow: Arc<Flow>,
-    /// How often its refusals are logged.
-    pub(super) chatter: Chatter,
+    pub(crate) ledger: Arc<Ledger>,
     door: Door,
+    /// Whether it asks where a request comes from.
+    reads_address: bool,
+    registrations: Registrations,
+    standing: Standing,
 }
 
 /// What happens to a genuine request: choosing the inner service is choosing the flow's kind.
 #[derive(Clone, Debug)]
 enum Door {
     /// The queue recognises repeats by itself, across restarts, so the Layer does not.
-    Accept(Verify<Accept>),
-    Forward(Verify<Forward, Fixed, Problem, MemoryReplayGuard>),
+    Accept(Verify<Accept, Standing>),
+    Forward(Verify<Forward, Standing, Problem, MemoryReplayGuard>),
 }
 
 /// What endpoints are built upon.
@@ -41,12 +47,24 @@ pub(crate) struct Backends {
     /// Remembers what forwarding flows let through.
     pub(crate) guard: MemoryReplayGuard,
     pub(crate) queue: Queue,
+    /// Has the secrets that senders brought.
+    pub(crate) registrations: Registrations,
+    /// Remembers what flows refused.
+    pub(crate) rejections: Arc<Rejections>,
 }
 
 impl Endpoint {
-    /// Builds the services of `flow`.
-    pub(crate) fn new(flow: &Arc<Flow>, ingress: &config::Ingress, backends: &Backends) -> Self {
-        let layer = VerifyLayer::new(Arc::clone(&flow.policy));
+    /// Builds the services of `flow`, which go on counting where `previous` is.
+    pub(crate) fn new(
+        flow: &Arc<Flow>,
+        ingress: &config::Ingress,
+        backends: &Backends,
+        previous: Option<&Self>,
+    ) -> Self {
+        let previous = previous.map(|previous| &*previous.ledger);
+        let ledger = Arc::new(Ledger::new(flow, &backends.rejections, previous));
+        let standing = backends.registrations.stand(flow);
+        let layer = VerifyLayer::with(standing.clone()).keep_refused(true);
         let door = match &flow.then {
             Then::Forward(upstream) => {
                 let forward = Forward::new(
@@ -54,20 +72,45 @@ impl Endpoint {
                     upstream.clone(),
                     ingress.trusted_proxies.clone(),
                     backends.client.clone(),
+                    Arc::clone(&ledger),
                 );
                 Door::Forward(layer.replay(backends.guard.clone()).layer(forward))
             }
             Then::Queue { steps } => {
                 let steps = steps.iter().map(|step| step.name.as_str());
-                let accept = Accept::new(Arc::clone(flow), steps, backends.queue.clone());
+                let queue = backends.queue.clone();
+                let accept = Accept::new(Arc::clone(flow), steps, queue, Arc::clone(&ledger));
                 Door::Accept(layer.layer(accept))
             }
         };
         Self {
             flow: Arc::clone(flow),
-            chatter: Chatter::default(),
+            ledger,
             door,
+            reads_address: flow.policy.auth().reads_address(),
+            registrations: backends.registrations.clone(),
+            standing,
         }
+    }
+
+    /// What requests are held to now.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.standing.policy()
+    }
+
+    /// Takes the secret that `request` brings, if it is time for that.
+    pub(super) async fn welcome<B>(
+        &self,
+        request: &Request<B>,
+        peer: SocketAddr,
+    ) -> Option<Response<Body>> {
+        let (flow, standing) = (&self.flow, &self.standing);
+        handshake::welcome(&self.registrations, flow, standing, request, peer).await
+    }
+
+    /// Whether it has to be known where a request comes from.
+    pub(crate) fn reads_address(&self) -> bool {
+        self.reads_address
     }
 
     /// Whether requests are passed on inline.

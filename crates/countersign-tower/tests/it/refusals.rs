@@ -4,7 +4,7 @@ use std::{future::ready, io, sync::Arc};
 
 use bytes::Bytes;
 use countersign::{ApiKey, Auth, Basic, Keyring, Secret};
-use countersign_tower::{Policy, Refusal, VerifyLayer};
+use countersign_tower::{Policy, Refusal, Refused, VerifyLayer};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use http_body_util::Full;
@@ -343,3 +343,55 @@ async fn a_decoy_policy_makes_an_unknown_flow_look_like_a_wrong_signature() {
 }
 
 const UNAUTHORIZED: &str = r#"{"type":"about:blank","title":"Unauthorized","status":401}"#;
+
+#[tokio::test]
+async fn a_refused_request_is_kept_for_whoever_asks_and_shows_nothing_by_itself() {
+    let kept = |keep, request| async move {
+        let layer = layer(policy()).keep_refused(keep);
+        let answer = send(layer.layer(Receiver::new()), request).await;
+        answer.response.extensions().get::<Arc<Refused>>().cloned()
+    };
+
+    let judged = kept(true, forged()).await.unwrap();
+    let early = kept(true, with_signature(signed("hello"), ""))
+        .await
+        .unwrap();
+
+    assert_eq!(judged.body().unwrap(), "hellp");
+    assert_eq!(judged.head().uri, TARGET);
+    assert!(judged.head().headers.contains_key(HEADER));
+    assert_eq!(
+        early.body(),
+        None,
+        "it was refused before its body was read"
+    );
+    let shown = format!("{judged:?}");
+    assert!(
+        !shown.contains("hellp") && !shown.contains("sha256"),
+        "{shown}"
+    );
+    assert!(kept(false, forged()).await.is_none());
+    assert!(kept(true, signed("hello")).await.is_none());
+}
+
+#[tokio::test]
+async fn where_all_is_read_a_request_is_refused_for_its_head_with_its_body_at_hand() {
+    let mut request = signed("hello");
+    request.headers_mut().remove(HEADER);
+    let layer = layer(policy().read_all(true)).keep_refused(true);
+
+    let answer = send(layer.layer(Receiver::new()), request).await;
+
+    assert_eq!(answer.refusal(), Some("missing_header"));
+    let kept = answer.response.extensions().get::<Arc<Refused>>().unwrap();
+    assert_eq!(kept.body().unwrap(), "hello");
+}
+
+#[test]
+fn every_refusal_has_a_label_of_its_own() {
+    let labels: Vec<_> = Refusal::labels().collect();
+    let different: std::collections::BTreeSet<_> = labels.iter().collect();
+
+    assert_eq!(different.len(), labels.len());
+    assert!(labels.contains(&"in_flight") && labels.contains(&"bad_signature"));
+}

@@ -1,53 +1,10 @@
-//! The admin API as the command line sees it.
+//! Events as the admin API gives them.
 
-use std::time::Duration;
-
-use anyhow::Context as _;
-use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION};
-use http::{HeaderValue, Request, StatusCode, Uri};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
-use super::super::client::{self, Answer};
-use super::super::{Usage, usage};
-
-/// The admin API of one gateway.
-pub(in crate::cli) struct Admin {
-    base: String,
-    authorization: HeaderValue,
-}
+use super::super::admin::{Admin, ok, read};
 
 impl Admin {
-    /// The API at `base`, asked with `token`.
-    pub(in crate::cli) fn new(base: &str, token: &str) -> anyhow::Result<Self> {
-        if !base.starts_with("http://") && !base.starts_with("https://") {
-            return Err(usage(format!(
-                "`{base}` begins neither with http:// nor with https://"
-            )));
-        }
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {token}")).context(
-            Usage("the admin token has a character that no token has".to_owned()),
-        )?;
-        authorization.set_sensitive(true);
-        Ok(Self {
-            base: base.trim_end_matches('/').to_owned(),
-            authorization,
-        })
-    }
-
-    /// One question.
-    pub(in crate::cli) async fn get(&self, path: &str) -> anyhow::Result<Answer> {
-        let url = format!("{}{path}", self.base);
-        let uri: Uri = url.parse().context(Usage(format!("`{url}` is no URL")))?;
-        let mut request = Request::new(Bytes::new());
-        *request.uri_mut() = uri;
-        let headers = request.headers_mut();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(AUTHORIZATION, self.authorization.clone());
-        client::exchange(request, LONGEST, PATIENCE).await
-    }
-
     /// The newest events.
     pub(in crate::cli) async fn page(&self) -> anyhow::Result<Page> {
         read(ok(&self.get("/events").await?)?)
@@ -122,34 +79,3 @@ pub(super) fn event_path(id: &str) -> String {
     let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
     format!("/events/{id}")
 }
-
-/// The body of a good answer; else what the gateway complains of.
-pub(super) fn ok(answer: &Answer) -> anyhow::Result<&[u8]> {
-    #[derive(Deserialize)]
-    struct Problem {
-        detail: String,
-    }
-
-    if answer.status.is_success() && !answer.cut {
-        return Ok(&answer.body);
-    }
-    if answer.status == StatusCode::UNAUTHORIZED {
-        anyhow::bail!("the gateway does not know this admin token");
-    }
-    match serde_json::from_slice::<Problem>(&answer.body) {
-        Ok(problem) => anyhow::bail!("the gateway answered {}: {}", answer.status, problem.detail),
-        Err(_) => anyhow::bail!(
-            "the gateway answered {}: is this its admin listener?",
-            answer.status
-        ),
-    }
-}
-
-/// What a body says.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> anyhow::Result<T> {
-    serde_json::from_slice(body).context("the answer is not one of this gateway's admin API")
-}
-
-/// No event is larger.
-const LONGEST: usize = 1 << 30;
-const PATIENCE: Duration = Duration::from_secs(30);

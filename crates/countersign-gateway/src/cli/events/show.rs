@@ -117,8 +117,8 @@ pub(super) fn show(event: &Event, out: &mut Out) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::admin::read;
     use super::super::super::out::testing::Printed;
-    use super::super::api::read;
     use super::*;
 
     const EVENT: &str = r#"{

@@ -71,7 +71,7 @@ impl JudgeArgs {
     /// Whoever was asked for.
     pub(crate) fn judge(&self) -> anyhow::Result<Judge> {
         if let (Some(path), Some(id)) = (&self.config, &self.flow) {
-            let config = Config::load(path)?;
+            let config = Config::load_with_keys(path)?;
             let flow = config.flows.iter().find(|flow| flow.id.as_str() == id);
             let flow =
                 flow.ok_or_else(|| usage(format!("{} has no flow `{id}`", path.display())))?;

@@ -15,8 +15,10 @@ use tokio::time::{Instant, timeout};
 use crate::config::Config;
 use crate::deliver::Client;
 use crate::dispatch::Deliveries;
+use crate::handshake::Registrations;
 use crate::ingress::endpoint::Backends;
 use crate::live::{Current, Live};
+use crate::rejections::{Rejections, diagnose};
 
 /// A dispatcher that is running, and what it works on.
 #[derive(Clone)]
@@ -52,8 +54,11 @@ impl Running {
             client: Client::new(&config.delivery.addresses, &[]).unwrap(),
             guard: MemoryReplayGuard::new(1),
             queue: queue.clone(),
+            registrations: Registrations::load(&folder.path().join("events.db")).unwrap(),
+            rejections: Arc::new(Rejections::new(SystemTime::now(), diagnose::queue().0)),
         };
-        let current: Current = Arc::new(ArcSwap::from_pointee(Live::new(config, &backends)));
+        let live = Live::new(config, &backends, None);
+        let current: Current = Arc::new(ArcSwap::from_pointee(live));
         Self {
             backends,
             deliveries: Deliveries::new(Arc::clone(&current), queue.clone()),
@@ -80,7 +85,7 @@ impl Running {
 
     /// Swaps the configuration.
     pub(super) fn configure(&self, config: Config) {
-        let live = Live::new(config, &self.backends);
+        let live = Live::new(config, &self.backends, Some(&self.current.load()));
         self.current.store(Arc::new(live));
     }
 

@@ -1,0 +1,187 @@
+//! `/rejections`: which requests were refused, and why.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State as Shared};
+use serde::{Deserialize, Serialize};
+
+use super::State;
+use super::error::Problem;
+use super::flows::is_of;
+use super::token::Operator;
+use crate::moment;
+use crate::rejections::{self, Entry};
+use crate::tally::LABELS;
+
+/// What can be asked of the list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    after: Option<u64>,
+    before: Option<u64>,
+    flow: Option<String>,
+    limit: Option<usize>,
+    reason: Option<String>,
+}
+
+/// One page of the list, newest first.
+#[derive(Debug, Serialize)]
+pub(super) struct Page {
+    rejections: Vec<View>,
+    /// The `before` of the next page.
+    next: Option<u64>,
+    /// How many of each flow are told nowhere, because there were too many at once.
+    not_logged: BTreeMap<String, u64>,
+    since: String,
+}
+
+/// One refused request, without anything of it that may be secret.
+#[derive(Debug, Serialize)]
+struct View {
+    number: u64,
+    time: String,
+    flow: Option<String>,
+    reason: &'static str,
+    message: String,
+    observed: bool,
+    client: String,
+    method: String,
+    target: String,
+    headers: Vec<String>,
+    keys: Vec<String>,
+    clock_difference_ms: Option<i64>,
+    declared_bytes: Option<u64>,
+    read_bytes: Option<usize>,
+    suppressed: u64,
+    hints: Option<Vec<HintView>>,
+}
+
+#[derive(Debug, Serialize)]
+struct HintView {
+    kind: &'static str,
+    message: String,
+}
+
+/// `GET /rejections`.
+pub(super) async fn list(
+    operator: Operator,
+    Shared(state): Shared<Arc<State>>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Json<Page>, Problem> {
+    let Query(asked) = asked.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
+    let limit = asked.limit()?;
+    asked.check_reason()?;
+    let live = state.current.load_full();
+    let own = live
+        .config
+        .flows
+        .iter()
+        .filter(|flow| is_of(flow, &operator));
+    let own = own.filter(|flow| {
+        asked
+            .flow
+            .as_deref()
+            .is_none_or(|id| flow.id.as_str() == id)
+    });
+    let endpoints = own.filter_map(|flow| live.endpoint(flow.id.as_str()));
+    let not_logged: BTreeMap<_, _> = endpoints
+        .map(|endpoint| {
+            let unlogged = endpoint.ledger.tally().totals().unlogged;
+            (endpoint.flow.id.to_string(), unlogged)
+        })
+        .collect();
+    if let Some(flow) = asked
+        .flow
+        .as_ref()
+        .filter(|flow| !not_logged.contains_key(*flow))
+    {
+        let detail = format!("`flow`: there is no flow `{}`", flow.escape_debug());
+        return Err(Problem::bad_request(detail));
+    }
+    let mut found = state.rejections.list(rejections::Asked {
+        after: asked.after,
+        before: asked.before,
+        flow: asked.flow.as_deref(),
+        limit: limit + 1,
+        organization: &operator.organization,
+        reason: asked.reason.as_deref(),
+    });
+    let more = found.len() > limit;
+    match asked.after {
+        Some(_) if more => drop(found.remove(0)),
+        _ => found.truncate(limit),
+    }
+    let last = found.last().filter(|_| more && asked.after.is_none());
+    Ok(Json(Page {
+        next: last.map(|entry| entry.number),
+        rejections: found.iter().map(|entry| View::new(entry)).collect(),
+        not_logged: not_logged
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .collect(),
+        since: moment::show(state.rejections.since()),
+    }))
+}
+
+impl Asked {
+    fn limit(&self) -> Result<usize, Problem> {
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=LARGEST_LIMIT).contains(&limit) {
+            return Err(Problem::bad_request(format!(
+                "`limit` goes from 1 to {LARGEST_LIMIT}"
+            )));
+        }
+        Ok(limit)
+    }
+
+    fn check_reason(&self) -> Result<(), Problem> {
+        match self.reason.as_deref() {
+            Some(reason) if !LABELS.contains(&reason) => {
+                let mut labels = LABELS.to_vec();
+                labels.sort_unstable();
+                Err(Problem::bad_request(format!(
+                    "`reason` is one of {}",
+                    labels.join(", ")
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl View {
+    fn new(entry: &Entry) -> Self {
+        let sketch = &entry.sketch;
+        let hints = entry.hints().map(|hints| {
+            let hints = hints.iter().map(|hint| HintView {
+                kind: hint.kind,
+                message: hint.text.clone(),
+            });
+            hints.collect()
+        });
+        Self {
+            number: entry.number,
+            time: moment::show(entry.time),
+            flow: entry.flow.as_deref().map(str::to_owned),
+            reason: sketch.refusal.as_str(),
+            message: sketch.refusal.to_string(),
+            observed: sketch.observed,
+            client: sketch.client.to_string(),
+            method: sketch.method.to_string(),
+            target: sketch.target.to_string(),
+            headers: sketch.headers.iter().map(ToString::to_string).collect(),
+            keys: sketch.keys.iter().map(ToString::to_string).collect(),
+            clock_difference_ms: sketch.clock_difference,
+            declared_bytes: sketch.declared,
+            read_bytes: sketch.read,
+            suppressed: entry.suppressed,
+            hints,
+        }
+    }
+}
+
+const DEFAULT_LIMIT: usize = 50;
+const LARGEST_LIMIT: usize = 500;

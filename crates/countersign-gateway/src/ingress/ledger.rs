@@ -1,0 +1,171 @@
+//! What is known of one flow's requests: counted, and the refused ones told to the operator.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use countersign::{Reason, Verified};
+use countersign_tower::{Policy, Refusal, Refused, VerifiedBody};
+use http::request::Parts;
+
+use super::chatter::Chatter;
+use crate::config::Flow;
+use crate::rejections::{Entry, Rejections, Sketch};
+use crate::tally::Tally;
+
+/// Counts and tells what becomes of one flow's requests.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    /// How often refusals are told.
+    chatter: Chatter,
+    /// How often handshakes are told.
+    greetings: Chatter,
+    flow: Arc<Flow>,
+    rejections: Arc<Rejections>,
+    tally: Tally,
+}
+
+impl Ledger {
+    /// For `flow`, going on from what was counted before.
+    pub(crate) fn new(
+        flow: &Arc<Flow>,
+        rejections: &Arc<Rejections>,
+        previous: Option<&Self>,
+    ) -> Self {
+        let keys = flow.policy.auth().keys().into_iter().map(|(id, _)| id);
+        let previous = previous.map(|previous| &previous.tally);
+        Self {
+            chatter: Chatter::default(),
+            greetings: Chatter::default(),
+            flow: Arc::clone(flow),
+            rejections: Arc::clone(rejections),
+            tally: Tally::new(keys, previous, SystemTime::now()),
+        }
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// A genuine request has come in.
+    pub(crate) fn genuine(&self, verified: Option<&Verified>, now: SystemTime) {
+        if let Some(key) = verified.and_then(Verified::key) {
+            self.tally.used(key, now);
+        }
+    }
+
+    /// A request that does not verify and is let in, because the flow only observes.
+    pub(crate) fn observed(
+        &self,
+        reason: Reason,
+        head: &Parts,
+        body: &VerifiedBody,
+        peer: SocketAddr,
+    ) {
+        self.tally.observed(reason.as_str());
+        let Some(suppressed) = self.may_speak() else {
+            return;
+        };
+        let now = SystemTime::now();
+        let sketch = Sketch::new(Refusal::Rejected(reason.into()), head, peer);
+        let (read, auth) = (body.bytes().len(), body.policy().auth());
+        let sketch = sketch.judged(read, auth, now).let_in();
+        let entry = self.note(sketch, suppressed, now);
+        tracing::info!(
+            flow.id = %self.flow.id,
+            client.address = %peer,
+            reason = reason.as_str(),
+            rejection = entry.number,
+            suppressed = some(suppressed),
+            "observed: would be refused, was let in"
+        );
+    }
+
+    /// A request was answered without the inner service.
+    pub(super) fn refused(
+        &self,
+        refusal: Refusal,
+        refused: Option<&Refused>,
+        policy: &Policy,
+        peer: SocketAddr,
+    ) {
+        if matches!(refusal, Refusal::Acknowledged) {
+            self.tally.repeated();
+            tracing::debug!(
+                flow.id = %self.flow.id,
+                client.address = %peer,
+                "a repeat, acknowledged once more"
+            );
+            return;
+        }
+        self.tally.refused(refusal.as_str());
+        let Some(suppressed) = self.may_speak() else {
+            return;
+        };
+        let entry = refused.map(|refused| {
+            let sketch = Sketch::new(refusal, refused.head(), peer);
+            self.keep(sketch, refused, policy, suppressed)
+        });
+        let entry = entry.as_deref();
+        tracing::info!(
+            flow.id = %self.flow.id,
+            client.address = %peer,
+            reason = refusal.as_str(),
+            hint = refusal.hint().map(tracing::field::display),
+            clock_difference_ms = entry.and_then(|entry| entry.sketch.clock_difference),
+            rejection = entry.map(|entry| entry.number),
+            suppressed = some(suppressed),
+            "refused"
+        );
+    }
+
+    /// A handshake was answered.
+    pub(super) fn shaken(&self, peer: SocketAddr) {
+        let Some(suppressed) = self.greetings.may_speak() else {
+            return;
+        };
+        tracing::info!(
+            flow.id = %self.flow.id,
+            client.address = %peer,
+            suppressed = some(suppressed),
+            "handshake answered"
+        );
+    }
+
+    fn keep(
+        &self,
+        mut sketch: Sketch,
+        refused: &Refused,
+        policy: &Policy,
+        suppressed: u64,
+    ) -> Arc<Entry> {
+        let now = SystemTime::now();
+        if let Some(body) = refused.body() {
+            sketch = sketch.judged(body.len(), policy.auth(), now);
+        }
+        let entry = self.note(sketch, suppressed, now);
+        if self.flow.diagnose {
+            self.rejections.diagnose(&entry, refused);
+        }
+        entry
+    }
+
+    fn note(&self, sketch: Sketch, suppressed: u64, now: SystemTime) -> Arc<Entry> {
+        let (flow, organization) = (self.flow.id.to_shared(), self.flow.organization.to_shared());
+        self.rejections
+            .note(Some(flow), organization, sketch, suppressed, now)
+    }
+
+    fn may_speak(&self) -> Option<u64> {
+        let spoken = self.chatter.may_speak();
+        if spoken.is_none() {
+            self.tally.unlogged();
+        }
+        spoken
+    }
+}
+
+/// A count worth a field of its line.
+pub(super) fn some(count: u64) -> Option<u64> {
+    (count > 0).then_some(count)
+}

@@ -1,0 +1,347 @@
+//! The last refused requests of every flow, for operators: why, and what of the request may be shown.
+//!
+//! In memory, bounded and only as much as [`Entry`] has: no body, no signature, no value of a header or a query. A
+//! flow has a ring of its own, and where all rings together are full the longest gives way: whoever floods one
+//! flow pushes out what is known of that flow and of no other.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use countersign::{Auth, KeyId, Reason};
+use countersign_tower::{Refusal, Refused};
+use http::header::CONTENT_LENGTH;
+use http::request::Parts;
+
+use crate::explain::Hint;
+
+pub(crate) mod diagnose;
+mod keep;
+
+/// One refused request.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Counted from 1 since the process started.
+    pub(crate) number: u64,
+    pub(crate) time: SystemTime,
+    /// None where the request is addressed to no flow.
+    pub(crate) flow: Option<Arc<str>>,
+    pub(crate) organization: Arc<str>,
+    pub(crate) sketch: Sketch,
+    /// How many before it were refused and are told nowhere.
+    pub(crate) suppressed: u64,
+    /// What a closer look found; none where there was none, or not yet.
+    hints: Mutex<Option<Arc<[Hint]>>>,
+}
+
+/// What is told of a refused request.
+#[derive(Clone, Debug)]
+pub(crate) struct Sketch {
+    pub(crate) client: SocketAddr,
+    /// The signed time minus ours, in milliseconds.
+    pub(crate) clock_difference: Option<i64>,
+    /// How long the body is, by its `Content-Length`.
+    pub(crate) declared: Option<u64>,
+    /// The names of its headers.
+    pub(crate) headers: Box<[Box<str>]>,
+    /// The keys that were tried.
+    pub(crate) keys: Box<[KeyId]>,
+    pub(crate) method: Box<str>,
+    /// Whether it was let in all the same.
+    pub(crate) observed: bool,
+    /// How long the body is, where it was read.
+    pub(crate) read: Option<usize>,
+    pub(crate) refusal: Refusal,
+    /// The path, and the names of the query.
+    pub(crate) target: Box<str>,
+}
+
+/// Which refused requests are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    /// Only those that came later than this one.
+    pub(crate) after: Option<u64>,
+    pub(crate) before: Option<u64>,
+    pub(crate) flow: Option<&'a str>,
+    pub(crate) limit: usize,
+    pub(crate) organization: &'a str,
+    pub(crate) reason: Option<&'a str>,
+}
+
+/// The refused requests that are remembered.
+#[derive(Debug)]
+pub(crate) struct Rejections {
+    rings: Mutex<Rings>,
+    since: SystemTime,
+    to_diagnose: diagnose::Sender,
+}
+
+impl Rejections {
+    /// None yet; what flows want to have looked at goes to `to_diagnose`.
+    pub(crate) fn new(now: SystemTime, to_diagnose: diagnose::Sender) -> Self {
+        Self {
+            rings: Mutex::default(),
+            since: now,
+            to_diagnose,
+        }
+    }
+
+    /// Remembers one.
+    pub(crate) fn note(
+        &self,
+        flow: Option<Arc<str>>,
+        organization: Arc<str>,
+        sketch: Sketch,
+        suppressed: u64,
+        time: SystemTime,
+    ) -> Arc<Entry> {
+        let mut rings = self.rings();
+        rings.last += 1;
+        let entry = Arc::new(Entry {
+            number: rings.last,
+            time,
+            flow,
+            organization,
+            sketch,
+            suppressed,
+            hints: Mutex::default(),
+        });
+        rings.push(Arc::clone(&entry));
+        entry
+    }
+
+    /// Has a request looked at more closely, if there is room for it.
+    pub(crate) fn diagnose(&self, entry: &Arc<Entry>, refused: &Refused) {
+        self.to_diagnose.send(entry, refused);
+    }
+
+    /// Those asked for, the newest first.
+    pub(crate) fn list(&self, asked: Asked<'_>) -> Vec<Arc<Entry>> {
+        let rings = self.rings();
+        let of_flow = |flow: &Option<Arc<str>>| {
+            asked
+                .flow
+                .is_none_or(|wanted| flow.as_deref() == Some(wanted))
+        };
+        let rings = rings.by_flow.iter().filter(|(flow, _)| of_flow(flow));
+        let mut found: Vec<_> = rings
+            .flat_map(|(_, ring)| ring)
+            .filter(|entry| asked.wants(entry))
+            .map(Arc::clone)
+            .collect();
+        match asked.after {
+            // Whoever follows gets the oldest first pages first, so that nothing is skipped.
+            Some(_) => {
+                found.sort_by_key(|entry| entry.number);
+                found.truncate(asked.limit);
+                found.reverse();
+            }
+            None => {
+                found.sort_by_key(|entry| Reverse(entry.number));
+                found.truncate(asked.limit);
+            }
+        }
+        found
+    }
+
+    /// Since when they are remembered: the process started.
+    pub(crate) fn since(&self) -> SystemTime {
+        self.since
+    }
+
+    fn rings(&self) -> MutexGuard<'_, Rings> {
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Asked<'_> {
+    fn wants(&self, entry: &Entry) -> bool {
+        *entry.organization == *self.organization
+            && self.after.is_none_or(|after| entry.number > after)
+            && self.before.is_none_or(|before| entry.number < before)
+            && self
+                .reason
+                .is_none_or(|reason| entry.sketch.refusal.as_str() == reason)
+    }
+}
+
+impl Entry {
+    /// What a closer look found, if there was one.
+    pub(crate) fn hints(&self) -> Option<Arc<[Hint]>> {
+        let hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
+        hints.clone()
+    }
+
+    fn explain(&self, hints: Vec<Hint>) {
+        *self.hints.lock().unwrap_or_else(PoisonError::into_inner) = Some(hints.into());
+    }
+}
+
+impl Sketch {
+    /// What may be told of this request.
+    pub(crate) fn new(refusal: Refusal, head: &Parts, client: SocketAddr) -> Self {
+        let declared = head.headers.get(CONTENT_LENGTH);
+        let difference = match refusal {
+            Refusal::Rejected(rejection) => rejection.clock_difference(),
+            _ => None,
+        };
+        Self {
+            client,
+            clock_difference: difference,
+            declared: declared.and_then(|value| value.to_str().ok()?.parse().ok()),
+            headers: names(head),
+            keys: Box::default(),
+            method: cut(head.method.as_str(), LONGEST_METHOD).into(),
+            observed: false,
+            read: None,
+            refusal,
+            target: shown(
+                head.uri
+                    .path_and_query()
+                    .map_or("", |target| target.as_str()),
+            )
+            .into(),
+        }
+    }
+
+    /// The same, where the body was read and judged.
+    pub(crate) fn judged(mut self, read: usize, auth: &Auth, now: SystemTime) -> Self {
+        self.read = Some(read);
+        let tried = match self.refusal {
+            Refusal::Rejected(rejection) => tries_keys(rejection.reason()),
+            _ => false,
+        };
+        if tried {
+            let keys = auth.keys().into_iter();
+            let active = keys.filter(|(_, validity)| validity.covers(now));
+            self.keys = active.map(|(id, _)| id).collect();
+        }
+        self
+    }
+
+    /// The same, where it was let in although it would be refused.
+    pub(crate) fn let_in(mut self) -> Self {
+        self.observed = true;
+        self
+    }
+}
+
+/// The rings, and which of them is the longest.
+#[derive(Debug, Default)]
+struct Rings {
+    by_flow: HashMap<Option<Arc<str>>, VecDeque<Arc<Entry>>>,
+    /// Length, number of the first entry (the older, the greater), flow.
+    by_length: BTreeSet<(usize, Reverse<u64>, Option<Arc<str>>)>,
+    /// How many entries there are.
+    all: usize,
+    /// The number of the last entry.
+    last: u64,
+}
+
+impl Rings {
+    fn push(&mut self, entry: Arc<Entry>) {
+        let flow = entry.flow.clone();
+        self.change(&flow, |ring| {
+            if ring.len() == OF_ONE_FLOW {
+                ring.pop_front();
+            }
+            ring.push_back(entry);
+        });
+        if self.all > IN_ALL
+            && let Some((_, _, longest)) = self.by_length.last().cloned()
+        {
+            self.change(&longest, |ring| drop(ring.pop_front()));
+        }
+    }
+
+    /// Changes one ring and keeps account of its length.
+    fn change(&mut self, flow: &Option<Arc<str>>, change: impl FnOnce(&mut VecDeque<Arc<Entry>>)) {
+        let ring = self.by_flow.entry(flow.clone()).or_default();
+        if let Some(first) = ring.front() {
+            let place = (ring.len(), Reverse(first.number), flow.clone());
+            self.by_length.remove(&place);
+        }
+        self.all -= ring.len();
+        change(ring);
+        self.all += ring.len();
+        match ring.front() {
+            Some(first) => {
+                let place = (ring.len(), Reverse(first.number), flow.clone());
+                self.by_length.insert(place);
+            }
+            None => drop(self.by_flow.remove(flow)),
+        }
+    }
+}
+
+/// Whether a request is refused for this reason only after every key was tried.
+fn tries_keys(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::BadCredentials
+            | Reason::BadSignature
+            | Reason::FutureTimestamp
+            | Reason::StaleTimestamp
+    )
+}
+
+/// A target without the values of its query, which may be credentials; a word without a name may be one as well.
+fn shown(target: &str) -> String {
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (target, None),
+    };
+    let mut shown = cut(path, LONGEST_TARGET).to_owned();
+    for (at, pair) in query
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .enumerate()
+    {
+        shown.push(if at == 0 { '?' } else { '&' });
+        if shown.len() > LONGEST_TARGET {
+            shown.push('…');
+            break;
+        }
+        if let Some((name, _)) = pair.split_once('=') {
+            shown.push_str(cut(name, LONGEST_NAME));
+            shown.push('=');
+        }
+        shown.push('…');
+    }
+    shown
+}
+
+/// The names of the headers, as many as fit.
+fn names(head: &Parts) -> Box<[Box<str>]> {
+    let mut room = ROOM_FOR_NAMES;
+    let names = head
+        .headers
+        .keys()
+        .map(|name| cut(name.as_str(), LONGEST_NAME));
+    let fitting = names.take_while(|name| {
+        let fits = name.len() <= room;
+        room = room.saturating_sub(name.len());
+        fits
+    });
+    fitting.map(Box::from).collect()
+}
+
+/// The beginning of a text, at most `most` bytes of it.
+fn cut(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
+}
+
+/// How many are remembered of one flow.
+const OF_ONE_FLOW: usize = 100;
+/// How many are remembered in all.
+const IN_ALL: usize = 5_000;
+const LONGEST_METHOD: usize = 16;
+const LONGEST_NAME: usize = 64;
+const LONGEST_TARGET: usize = 256;
+/// How many bytes the names of one request's headers may have together.
+const ROOM_FOR_NAMES: usize = 1_024;
+
+#[cfg(test)]
+mod tests;

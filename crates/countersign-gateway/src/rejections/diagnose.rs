@@ -1,0 +1,243 @@
+//! A closer look at what flows with `diagnose = true` refuse: off the path of requests, one request at a time.
+//!
+//! Everything is bounded: what waits, how long a body may be, what is kept and for how long. When another
+//! configuration is in force, what is kept is looked at again.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use countersign::{Auth, PublicUrl};
+use countersign_tower::{ClientAddress, Refusal, Refused};
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::Entry;
+use super::keep::Kept;
+use crate::config::Flow;
+use crate::explain::{self, Captured, Hint, Voice};
+use crate::hop;
+use crate::live::{Current, Live};
+
+/// A refused request, whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    entry: Arc<Entry>,
+    body: Bytes,
+    /// Where it came from, if that was asked for.
+    client: Option<IpAddr>,
+    headers: HeaderMap,
+    method: Method,
+    target: Box<str>,
+}
+
+/// Where requests wait for a closer look.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender(mpsc::Sender<Case>);
+
+/// Where they come out.
+#[derive(Debug)]
+pub(crate) struct Waiting(mpsc::Receiver<Case>);
+
+/// The two ends of the queue.
+pub(crate) fn queue() -> (Sender, Waiting) {
+    let (sender, receiver) = mpsc::channel(MOST_WAITING);
+    (Sender(sender), Waiting(receiver))
+}
+
+impl Sender {
+    /// Has a request looked at, if there is room for it.
+    pub(super) fn send(&self, entry: &Arc<Entry>, refused: &Refused) {
+        let Some(body) = refused.body() else {
+            return;
+        };
+        if body.len() > LARGEST_BODY {
+            return entry.explain(vec![Hint::new(
+                SKIPPED,
+                "not looked at: the body is too large".to_owned(),
+            )]);
+        }
+        let case = Case::new(Arc::clone(entry), refused.head(), body);
+        if self.0.try_send(case).is_err() {
+            entry.explain(vec![Hint::new(
+                SKIPPED,
+                "not looked at: others were waiting".to_owned(),
+            )]);
+        }
+    }
+}
+
+/// Looks at what comes until `stop`.
+pub(crate) async fn run(mut waiting: Waiting, current: Current, stop: CancellationToken) {
+    let mut kept = Kept::default();
+    let mut in_force = Arc::downgrade(&current.load_full());
+    let mut sweep = interval(SWEEP);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let case = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            // Neither loses anything when the other one is first.
+            case = waiting.0.recv() => match case {
+                Some(case) => Some(case),
+                None => return,
+            },
+            _ = sweep.tick() => None,
+        };
+        let live = current.load_full();
+        let Some(case) = case else {
+            kept.expire(Instant::now());
+            if !std::ptr::eq(in_force.as_ptr(), Arc::as_ptr(&live)) {
+                in_force = Arc::downgrade(&live);
+                let diagnoses = |id: &str| live.flow(id).is_some_and(|flow| flow.diagnose);
+                for case in kept.of_flows(diagnoses) {
+                    look(case, &live, true).await;
+                }
+            }
+            continue;
+        };
+        if let Some(case) = look(case, &live, false).await
+            && let Some(case) = live.flow(case.flow()).and_then(|flow| case.kept_for(flow))
+        {
+            kept.push(case, Instant::now());
+        }
+    }
+}
+
+/// Notes what would make the request genuine; it is handed back unless that went wrong.
+async fn look(case: Case, live: &Arc<Live>, again: bool) -> Option<Case> {
+    let live = Arc::clone(live);
+    let looking = tokio::task::spawn_blocking(move || {
+        let hints = case.hints(&live, again)?;
+        case.tell(&hints);
+        case.entry.explain(hints);
+        Some(case)
+    });
+    looking.await.unwrap_or_else(|error| {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "a closer look at a refused request failed"
+        );
+        None
+    })
+}
+
+impl Case {
+    fn new(entry: Arc<Entry>, head: &Parts, body: &Bytes) -> Self {
+        let target = head.uri.path_and_query();
+        Self {
+            entry,
+            // A copy: the original may pin a read buffer that is much larger.
+            body: Bytes::copy_from_slice(body),
+            client: head.extensions.get().map(|ClientAddress(address)| *address),
+            headers: head.headers.clone(),
+            method: head.method.clone(),
+            target: target.map_or("", |target| target.as_str()).into(),
+        }
+    }
+
+    pub(super) fn flow(&self) -> &str {
+        self.entry.flow.as_deref().unwrap_or_default()
+    }
+
+    /// How many bytes it takes, about.
+    pub(super) fn size(&self) -> usize {
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| name.as_str().len() + value.len() + 64);
+        self.body.len() + self.target.len() + headers.sum::<usize>()
+    }
+
+    /// What may be kept of it: nothing where the request carries a secret itself, and no credential besides.
+    fn kept_for(mut self, flow: &Flow) -> Option<Self> {
+        let auth @ Auth::Signature(_) = flow.policy.auth() else {
+            return None;
+        };
+        let names: Vec<_> = self.headers.keys().cloned().collect();
+        for name in names {
+            if hop::is_credential(&name) && !auth.reads(&name) {
+                self.headers.remove(name);
+            }
+        }
+        Some(self)
+    }
+
+    /// What would make it genuine; `None` where its flow is gone.
+    fn hints(&self, live: &Live, again: bool) -> Option<Vec<Hint>> {
+        let endpoint = live.endpoint(self.flow())?;
+        let (flow, policy) = (&endpoint.flow, endpoint.policy());
+        let flows = live.config.flows.iter();
+        let others =
+            flows.filter(|other| other.organization == flow.organization && other.id != flow.id);
+        let others: Vec<_> = others.take(MOST_FLOWS).map(Arc::clone).collect();
+        let base = policy.public_url().unwrap_or_default();
+        let case = explain::Case {
+            auth: policy.auth(),
+            captured: Captured {
+                method: &self.method,
+                base: "",
+                headers: &self.headers,
+                body: &self.body,
+                client: self.client,
+            },
+            guess: match self.entry.sketch.refusal {
+                Refusal::Rejected(rejection) => rejection.hint(),
+                _ => None,
+            },
+            now: self.entry.time,
+            others: &others,
+            spare: flow
+                .spare
+                .as_ref()
+                .map(|spare| (&spare.scheme, &spare.keys)),
+            url: PublicUrl::new(base, &self.target),
+            voice: Voice::Configuration,
+        };
+        if again && case.is_genuine() {
+            let text = "genuine under the configuration that is in force now".to_owned();
+            return Some(vec![Hint::new("configuration", text)]);
+        }
+        Some(case.hints())
+    }
+
+    fn tell(&self, hints: &[Hint]) {
+        let texts: Vec<_> = hints.iter().map(|hint| hint.text.as_str()).collect();
+        tracing::info!(
+            flow.id = self.flow(),
+            rejection = self.entry.number,
+            hints = if texts.is_empty() {
+                explain::NOTHING.to_owned()
+            } else {
+                texts.join("; ")
+            },
+            "looked at a refused request"
+        );
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(flow: &str, size: usize) -> Self {
+        use super::tests::entry;
+
+        Self {
+            entry: Arc::new(entry(flow)),
+            body: vec![0; size].into(),
+            client: None,
+            headers: HeaderMap::new(),
+            method: Method::POST,
+            target: "".into(),
+        }
+    }
+}
+
+/// The kind of a hint that says why there is none.
+const SKIPPED: &str = "skipped";
+/// How many requests may wait.
+const MOST_WAITING: usize = 16;
+/// How many other flows a request is tried with.
+const MOST_FLOWS: usize = 256;
+const LARGEST_BODY: usize = 1 << 20;
+/// How often what is kept is gone through.
+const SWEEP: Duration = Duration::from_secs(60);

@@ -1,0 +1,345 @@
+//! How often a flow's requests were let in and refused, and which keys were used: counted without a lock.
+//!
+//! Everything is an atomic that counts up from when the process started. What is made from one configuration
+//! goes on counting where the one before it stopped.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use countersign::KeyId;
+use countersign_tower::Refusal;
+
+/// The counters of one flow.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    counts: Arc<Counts>,
+    /// By id. A key that a sender brings is added when it is first used.
+    keys: ArcSwap<Vec<(KeyId, Arc<KeyTally>)>>,
+}
+
+/// What is counted for the flow as a whole.
+#[derive(Debug)]
+struct Counts {
+    accepted: AtomicU64,
+    observed: Reasons,
+    refused: Reasons,
+    repeats: AtomicU64,
+    since: SystemTime,
+    unlogged: AtomicU64,
+}
+
+/// One counter for each label.
+#[derive(Debug)]
+struct Reasons(Box<[AtomicU64]>);
+
+/// What is counted for one key.
+#[derive(Debug)]
+pub(crate) struct KeyTally {
+    /// Milliseconds since 1970; zero for never.
+    last_seen: AtomicU64,
+    since: SystemTime,
+    uses: AtomicU64,
+}
+
+impl Tally {
+    /// Counts for a flow with these keys, going on from `previous` where there is one.
+    pub(crate) fn new(
+        keys: impl IntoIterator<Item = KeyId>,
+        previous: Option<&Self>,
+        now: SystemTime,
+    ) -> Self {
+        let counts = match previous {
+            Some(previous) => Arc::clone(&previous.counts),
+            None => Arc::new(Counts::new(now)),
+        };
+        let known = |id: &KeyId| previous?.key(id);
+        let tally_of = |id: &KeyId| known(id).unwrap_or_else(|| Arc::new(KeyTally::new(now)));
+        let mut keys: Vec<_> = keys
+            .into_iter()
+            .map(|id| (id.clone(), tally_of(&id)))
+            .collect();
+        keys.sort_by(|one, other| one.0.cmp(&other.0));
+        Self {
+            counts,
+            keys: ArcSwap::from_pointee(keys),
+        }
+    }
+
+    /// A genuine request that was stored or passed on.
+    pub(crate) fn accepted(&self) {
+        self.counts.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A repeat that was acknowledged once more.
+    pub(crate) fn repeated(&self) {
+        self.counts.repeats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A refused request.
+    pub(crate) fn refused(&self, label: &str) {
+        self.counts.refused.add(label);
+    }
+
+    /// A request that was let in and would be refused if the flow did not only observe.
+    pub(crate) fn observed(&self, label: &str) {
+        self.counts.observed.add(label);
+    }
+
+    /// A refused request that is told nowhere, because there were too many.
+    pub(crate) fn unlogged(&self) {
+        self.counts.unlogged.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A genuine request under this key.
+    pub(crate) fn used(&self, id: &KeyId, now: SystemTime) {
+        let keys = self.keys.load();
+        match find(&keys, id) {
+            Some(key) => key.used(now),
+            None => self.met(id, now),
+        }
+    }
+
+    /// What is counted for this key.
+    pub(crate) fn key(&self, id: &KeyId) -> Option<Arc<KeyTally>> {
+        find(&self.keys.load(), id).map(Arc::clone)
+    }
+
+    /// All counters of the flow itself, as they are now.
+    pub(crate) fn totals(&self) -> Totals {
+        let counts = &self.counts;
+        Totals {
+            accepted: counts.accepted.load(Ordering::Relaxed),
+            observed: counts.observed.read(),
+            refused: counts.refused.read(),
+            repeats: counts.repeats.load(Ordering::Relaxed),
+            since: counts.since,
+            unlogged: counts.unlogged.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Counts the first use of a key that was not there at the start.
+    fn met(&self, id: &KeyId, now: SystemTime) {
+        let new = Arc::new(KeyTally::new(now));
+        self.keys.rcu(|keys| {
+            let mut keys = Vec::clone(keys);
+            if let Err(at) = place(&keys, id)
+                && keys.len() < MOST_KEYS
+            {
+                keys.insert(at, (id.clone(), Arc::clone(&new)));
+            }
+            keys
+        });
+        if let Some(key) = self.key(id) {
+            key.used(now);
+        }
+    }
+}
+
+impl KeyTally {
+    fn new(now: SystemTime) -> Self {
+        Self {
+            last_seen: AtomicU64::new(0),
+            since: now,
+            uses: AtomicU64::new(0),
+        }
+    }
+
+    fn used(&self, now: SystemTime) {
+        self.uses.fetch_add(1, Ordering::Relaxed);
+        self.last_seen.fetch_max(millis(now), Ordering::Relaxed);
+    }
+
+    /// When a request under this key was last let in.
+    pub(crate) fn last_seen(&self) -> Option<SystemTime> {
+        let millis = self.last_seen.load(Ordering::Relaxed);
+        (millis > 0).then(|| UNIX_EPOCH + Duration::from_millis(millis))
+    }
+
+    /// Since when it is counted.
+    pub(crate) fn since(&self) -> SystemTime {
+        self.since
+    }
+
+    /// How many requests were genuine under this key.
+    pub(crate) fn uses(&self) -> u64 {
+        self.uses.load(Ordering::Relaxed)
+    }
+}
+
+impl Counts {
+    fn new(now: SystemTime) -> Self {
+        Self {
+            accepted: AtomicU64::new(0),
+            observed: Reasons::new(),
+            refused: Reasons::new(),
+            repeats: AtomicU64::new(0),
+            since: now,
+            unlogged: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Reasons {
+    fn new() -> Self {
+        Self(LABELS.iter().map(|_| AtomicU64::new(0)).collect())
+    }
+
+    fn add(&self, label: &str) {
+        let at = LABELS.iter().position(|known| *known == label);
+        if let Some(count) = at.and_then(|at| self.0.get(at)).or(self.0.last()) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn read(&self) -> BTreeMap<&'static str, u64> {
+        let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
+        LABELS
+            .iter()
+            .copied()
+            .zip(counts)
+            .filter(|(_, count)| *count > 0)
+            .collect()
+    }
+}
+
+/// What the counters of one flow said at one moment; reasons that never occurred are left out.
+#[derive(Debug)]
+pub(crate) struct Totals {
+    pub(crate) accepted: u64,
+    pub(crate) observed: BTreeMap<&'static str, u64>,
+    pub(crate) refused: BTreeMap<&'static str, u64>,
+    pub(crate) repeats: u64,
+    pub(crate) since: SystemTime,
+    pub(crate) unlogged: u64,
+}
+
+/// Every reason for which a request may be refused, by its label.
+pub(crate) static LABELS: LazyLock<Box<[&'static str]>> = LazyLock::new(|| {
+    // The last one stands for what has no counter of its own.
+    let own = [UNPROCESSABLE, "other"];
+    Refusal::labels().chain(own).collect()
+});
+
+/// The store cannot hold it, now or later.
+pub(crate) const UNPROCESSABLE: &str = "unprocessable";
+
+fn find<'a>(keys: &'a [(KeyId, Arc<KeyTally>)], id: &KeyId) -> Option<&'a Arc<KeyTally>> {
+    keys.get(place(keys, id).ok()?).map(|(_, key)| key)
+}
+
+fn place(keys: &[(KeyId, Arc<KeyTally>)], id: &KeyId) -> Result<usize, usize> {
+    keys.binary_search_by(|(known, _)| known.cmp(id))
+}
+
+/// How many keys are told apart.
+const MOST_KEYS: usize = 1_024;
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> KeyId {
+        KeyId::parse(text).unwrap()
+    }
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn each_key_has_its_uses_and_the_last_moment_it_was_seen() {
+        let tally = Tally::new([id("old"), id("new")], None, at(100));
+
+        tally.used(&id("new"), at(300));
+        tally.used(&id("new"), at(200));
+
+        let (new, old) = (
+            tally.key(&id("new")).unwrap(),
+            tally.key(&id("old")).unwrap(),
+        );
+        assert_eq!((new.uses(), new.last_seen()), (2, Some(at(300))));
+        assert_eq!(
+            (old.uses(), old.last_seen(), old.since()),
+            (0, None, at(100))
+        );
+        assert!(tally.key(&id("nobody")).is_none());
+    }
+
+    #[test]
+    fn a_key_that_a_sender_brought_is_counted_from_its_first_use_on() {
+        let tally = Tally::new([id("configured")], None, at(100));
+
+        tally.used(&id("brought"), at(200));
+        tally.used(&id("brought"), at(300));
+
+        let brought = tally.key(&id("brought")).unwrap();
+        assert_eq!((brought.uses(), brought.since()), (2, at(200)));
+        for number in 0..2 * MOST_KEYS {
+            tally.used(&id(&number.to_string()), at(400));
+        }
+        assert_eq!(tally.keys.load().len(), MOST_KEYS);
+    }
+
+    #[test]
+    fn another_configuration_goes_on_counting_and_a_new_key_begins_at_its_own_time() {
+        let before = Tally::new([id("old"), id("gone")], None, at(100));
+        before.used(&id("old"), at(150));
+        before.accepted();
+
+        let after = Tally::new([id("old"), id("new")], Some(&before), at(200));
+        after.used(&id("old"), at(250));
+        before.accepted(); // A request that was under way at the change.
+
+        assert_eq!(after.key(&id("old")).unwrap().uses(), 2);
+        assert_eq!(after.key(&id("old")).unwrap().since(), at(100));
+        assert_eq!(after.key(&id("new")).unwrap().since(), at(200));
+        assert!(after.key(&id("gone")).is_none());
+        assert_eq!(
+            (after.totals().accepted, after.totals().since),
+            (2, at(100))
+        );
+    }
+
+    #[test]
+    fn refusals_are_counted_by_reason_and_none_is_lost() {
+        let tally = Tally::new([], None, at(0));
+
+        for label in Refusal::labels().chain([UNPROCESSABLE, "a reason of tomorrow"]) {
+            tally.refused(label);
+        }
+        tally.observed("stale_timestamp");
+
+        let totals = tally.totals();
+        assert!(totals.refused.values().all(|count| *count == 1));
+        assert_eq!(totals.refused.len(), LABELS.len());
+        assert_eq!(totals.refused["other"], 1);
+        assert_eq!(totals.observed, BTreeMap::from([("stale_timestamp", 1)]));
+    }
+
+    #[test]
+    fn counts_from_many_threads_add_up() {
+        let tally = Tally::new([id("one")], None, at(0));
+
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..1_000 {
+                        tally.used(&id("one"), at(1));
+                        tally.refused("bad_signature");
+                    }
+                });
+            }
+        });
+
+        assert_eq!(tally.key(&id("one")).unwrap().uses(), 4_000);
+        assert_eq!(tally.totals().refused["bad_signature"], 4_000);
+    }
+}
