@@ -13,6 +13,25 @@ use std::time::Duration;
 use countersign_queue::{AppendError, EventId, EventQuery, Limits, Next, Options, Queue, State};
 use support::{Bench, Hands, again, attempt, body, claim_all, dead, event, event_in, with_replay};
 
+#[test]
+fn the_front_page_promises_what_is_tested_here() {
+    let promised = include_str!("../README.md").lines().filter_map(|line| {
+        let (_, name) = line.split_once(". **`")?;
+        name.split('`').next()
+    });
+    let tested = include_str!("invariants.rs")
+        .split("test]\n")
+        .filter_map(|rest| rest.split_once("fn ")?.1.split('(').next());
+
+    let promised: BTreeSet<_> = promised.collect();
+    let tested: BTreeSet<_> = tested
+        .filter(|name| !name.starts_with("the_front_page"))
+        .collect();
+
+    assert_eq!(promised.len(), 7);
+    assert_eq!(promised, tested);
+}
+
 #[tokio::test]
 async fn an_append_returns_only_when_it_is_on_disk() {
     let bench = Bench::new();
