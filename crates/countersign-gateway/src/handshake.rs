@@ -16,7 +16,7 @@ mod kept;
 mod registrations;
 mod visits;
 
-pub use kept::KeptError;
+pub(crate) use kept::KeptError;
 pub(crate) use registrations::{Closed, Registrations, Standing};
 pub(crate) use visits::Visits;
 

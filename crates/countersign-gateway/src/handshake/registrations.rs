@@ -196,9 +196,11 @@ impl Registrations {
             secret,
             taken,
         });
-        // Whatever is wrong, the sender may try again while there is time.
-        self.replace(flow, list)
-            .inspect_err(|_| drop(self.state().open.insert(flow.clone(), end)))?;
+        if let Err(error) = self.replace(flow, list) {
+            // The sender may try again while there is time.
+            self.state().open.insert(flow.clone(), end);
+            return Err(error);
+        }
         Ok(id)
     }
 

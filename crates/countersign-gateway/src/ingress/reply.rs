@@ -46,6 +46,17 @@ pub(crate) fn no_such_flow() -> Response<Body> {
         .map(ReplyBody::from)
 }
 
+/// The secret that a sender brings cannot be kept now.
+pub(crate) fn not_now(retry_after: Duration) -> Response<Body> {
+    let mut reply = Problem
+        .respond(&Refusal::Unavailable, None)
+        .map(ReplyBody::from);
+    reply
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs()));
+    reply
+}
+
 /// A repeat on a flow that refuses repeats.
 pub(crate) fn repeated() -> Response<Answer> {
     problem(StatusCode::CONFLICT)

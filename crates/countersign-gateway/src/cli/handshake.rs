@@ -1,0 +1,164 @@
+//! `countersign handshake`: lets a flow's sender bring its secret, once, for a while.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use http::Method;
+use serde::Deserialize;
+
+use super::admin::{AdminArgs, ok, read};
+use super::client;
+use super::out::Out;
+use crate::moment::span;
+
+/// Let a flow's sender bring its secret, as Asana does when a webhook is made.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The flow.
+    flow: String,
+
+    /// For how long the secret is waited for.
+    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = time)]
+    time: Duration,
+
+    /// Stop waiting for one.
+    #[arg(long, group = "instead")]
+    close: bool,
+
+    /// Only show whether one is waited for, and the keys that came.
+    #[arg(long, group = "instead")]
+    show: bool,
+
+    /// Forget a key that came.
+    #[arg(long, value_name = "KEY", group = "instead")]
+    forget: Option<String>,
+
+    #[command(flatten)]
+    gateway: AdminArgs,
+
+    /// Print JSON, as the admin API gives it.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How the flow stands.
+#[derive(Deserialize)]
+struct Standing {
+    flow: String,
+    open_for_s: Option<u64>,
+    keys: Vec<Key>,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    id: String,
+    taken: String,
+}
+
+/// Runs `countersign handshake`.
+pub(super) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
+    let admin = args.gateway.client()?;
+    let (method, path) = args.question();
+    let answer = client::block_on(admin.ask(method, &path))?;
+    let body = ok(&answer)?;
+    if args.json {
+        writeln!(out, "{}", String::from_utf8_lossy(body))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let standing: Standing = read(body)?;
+    match standing.open_for_s {
+        Some(left) => writeln!(
+            out,
+            "`{}` waits for its sender's secret for another {}; have the sender register now",
+            standing.flow,
+            span::show(Duration::from_secs(left))
+        )?,
+        None => writeln!(out, "`{}` waits for no secret", standing.flow)?,
+    }
+    for key in standing.keys {
+        writeln!(out, "key {} came at {}", key.id, key.taken)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Args {
+    /// What the gateway is asked.
+    fn question(&self) -> (Method, String) {
+        let path = format!("/flows/{}/handshake", encoded(&self.flow));
+        match &self.forget {
+            Some(key) => (Method::DELETE, format!("{path}/keys/{}", encoded(key))),
+            None if self.close => (Method::DELETE, path),
+            None if self.show => (Method::GET, path),
+            None => (
+                Method::POST,
+                format!("{path}?for={}", encoded(&span::show(self.time))),
+            ),
+        }
+    }
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    span::parse(text).map_err(|why| why.to_string())
+}
+
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Wait for Asana's secret for ten minutes, then make the webhook in Asana:
+    export COUNTERSIGN_TOKEN=…
+    countersign handshake tasks
+    countersign handshake tasks --show
+
+  One webhook was deleted, so its key is not needed any more:
+    countersign handshake tasks --forget handshake-1700000000";
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn question(words: &[&str]) -> (Method, String) {
+        let line = ["handshake"].iter().chain(words);
+        Line::try_parse_from(line).unwrap().args.question()
+    }
+
+    #[test]
+    fn each_wish_is_one_question() {
+        for (words, method, path) in [
+            (&["a"][..], Method::POST, "/flows/a/handshake?for=10m"),
+            (
+                &["a", "--for", "90s"],
+                Method::POST,
+                "/flows/a/handshake?for=90s",
+            ),
+            (&["a", "--close"], Method::DELETE, "/flows/a/handshake"),
+            (&["a", "--show"], Method::GET, "/flows/a/handshake"),
+            (
+                &["a", "--forget", "k/1"],
+                Method::DELETE,
+                "/flows/a/handshake/keys/k%2F1",
+            ),
+            (&["../a"], Method::POST, "/flows/..%2Fa/handshake?for=10m"),
+        ] {
+            assert_eq!(question(words), (method, path.to_owned()), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn only_one_thing_is_done_at_a_time() {
+        assert!(Line::try_parse_from(["handshake", "a", "--close", "--show"]).is_err());
+        assert!(Line::try_parse_from(["handshake", "a", "--for", "soon"]).is_err());
+    }
+}
