@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, Method, header};
 
-use crate::{KeyId, Reason, Rejection, Signed, Validity, Verified, Verifier};
+use crate::{FetchedKey, KeyId, Reason, Rejection, Signed, Validity, Verified, Verifier};
 
 mod address;
 mod api_key;
@@ -86,30 +86,32 @@ impl Auth {
         self.consider(request, Given::default())
             .map_err(|doubt| match doubt {
                 Doubt::Asks => Reason::BadCredentials.into(),
+                Doubt::Fetches(_) => Reason::KeyNotFetched.into(),
                 Doubt::Rejected(rejection) => rejection,
             })
     }
 
     /// Judges a request by itself and by what else is known of it.
     ///
-    /// Where the verdict hangs on a password that somebody else knows, the error is what to ask; then judge again, with
-    /// the answer.
-    pub fn judge(&self, request: &Signed<'_>, given: Given) -> Result<Verified, Unverified> {
+    /// Where the verdict hangs on a password that somebody else knows, or on a key that has to be fetched, the error
+    /// is what to ask or to fetch; then judge again, with the answer.
+    pub fn judge(&self, request: &Signed<'_>, given: Given<'_>) -> Result<Verified, Unverified> {
         self.consider(request, given).map_err(|doubt| match doubt {
             Doubt::Asks => Claim::read(request.headers).map_or_else(
                 |reason| Unverified::Rejected(reason.into()),
                 Unverified::Ask,
             ),
+            Doubt::Fetches(url) => Unverified::Fetch(url),
             Doubt::Rejected(rejection) => Unverified::Rejected(rejection),
         })
     }
 
-    fn consider(&self, request: &Signed<'_>, given: Given) -> Result<Verified, Doubt> {
+    fn consider(&self, request: &Signed<'_>, given: Given<'_>) -> Result<Verified, Doubt> {
         Ok(match self {
             Self::None => Verified::unsigned(None),
             Self::Basic(basic) => return basic.verify(request, given.password),
             Self::ApiKey(api_key) => api_key.verify(request)?,
-            Self::Signature(verifier) => verifier.verify(request)?,
+            Self::Signature(verifier) => signed(verifier, request, given.key)?,
             Self::Address(addresses) => {
                 addresses.check(given.client)?;
                 Verified::unsigned(None)
@@ -162,10 +164,26 @@ impl Auth {
         self.parts().any(|part| matches!(part, Self::Address(_)))
     }
 
+    /// Whether a request from this address can be genuine, as far as the address says.
+    pub fn admits(&self, client: Option<IpAddr>) -> bool {
+        match self {
+            Self::Address(addresses) => addresses.check(client).is_ok(),
+            Self::Any(several) => several.iter().any(|auth| auth.admits(client)),
+            Self::All(several) => several.iter().all(|auth| auth.admits(client)),
+            _ => true,
+        }
+    }
+
     /// Whether a verdict may depend on a password that somebody else knows.
     pub fn asks(&self) -> bool {
         self.parts()
             .any(|part| matches!(part, Self::Basic(basic) if basic.asks()))
+    }
+
+    /// Whether a verdict may depend on a key that has to be fetched.
+    pub fn fetches_key(&self) -> bool {
+        self.parts()
+            .any(|part| matches!(part, Self::Signature(verifier) if verifier.fetches_key()))
     }
 
     /// The keys and users by which senders are known, and when each counts; without users whose name is no [`KeyId`].
@@ -195,6 +213,24 @@ impl Auth {
             Self::Any(_) => "any",
             Self::All(_) => "all",
         }
+    }
+}
+
+fn signed(
+    verifier: &Verifier,
+    request: &Signed<'_>,
+    key: Option<&FetchedKey>,
+) -> Result<Verified, Doubt> {
+    let verdict = match key {
+        None => verifier.verify(request),
+        Some(key) => verifier.verify_with(request, key),
+    };
+    match verdict {
+        Err(rejection) if rejection.reason() == Reason::KeyNotFetched => {
+            let url = verifier.key_url(request)?;
+            Err(url.map_or(Doubt::Rejected(rejection), Doubt::Fetches))
+        }
+        verdict => Ok(verdict?),
     }
 }
 

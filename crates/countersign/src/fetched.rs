@@ -60,30 +60,40 @@ impl CertificateRule {
     }
 }
 
-/// A public key, or several, as fetched from a [`KeyUrl`].
+/// A public key, or several, as fetched from a [`KeyUrl`]; it counts for requests that lead to that only.
 #[derive(Clone)]
-pub struct FetchedKey(Vec<Material>);
+pub struct FetchedKey {
+    url: KeyUrl,
+    materials: Vec<Material>,
+}
 
 impl FetchedKey {
     /// Reads a public key in PEM or a set of JSON Web Keys.
-    pub fn read(text: &[u8]) -> Result<Self, KeyProblem> {
-        read_public(text).map(Self)
+    pub fn read(url: KeyUrl, text: &[u8]) -> Result<Self, KeyProblem> {
+        let materials = read_public(text)?;
+        Ok(Self { url, materials })
     }
 
     /// Takes the key out of a certificate in DER, which has been checked.
-    pub fn of_certificate(der: &[u8]) -> Result<Self, KeyProblem> {
-        read_certificate(der).map(|key| Self(vec![key]))
+    pub fn of_certificate(url: KeyUrl, der: &[u8]) -> Result<Self, KeyProblem> {
+        let materials = vec![read_certificate(der)?];
+        Ok(Self { url, materials })
+    }
+
+    pub(crate) fn is_from(&self, url: &KeyUrl) -> bool {
+        self.url == *url
     }
 
     pub(crate) fn materials(&self) -> &[Material] {
-        &self.0
+        &self.materials
     }
 }
 
 impl fmt::Debug for FetchedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FetchedKey")
-            .field("keys", &self.0.len())
+            .field("url", &self.url.as_str())
+            .field("keys", &self.materials.len())
             .finish()
     }
 }

@@ -11,7 +11,7 @@ use crate::handshake::Plain;
 use crate::key::Material;
 use crate::message::{Message, Template};
 use crate::scheme::{Form, Place, Rule, When};
-use crate::{FetchedKey, Key, KeyError, KeyProblem, Keyring, Reason, Scheme, SchemeError, Unit};
+use crate::{FetchedKey, Key, KeyUrl, KeyError, KeyProblem, Keyring, Reason, Scheme, SchemeError, Unit};
 
 mod lock;
 pub(crate) mod material;
@@ -162,9 +162,18 @@ impl Plan {
         keys.flat_map(|key| key.opened(fetched)).collect()
     }
 
-    /// The key that has to be fetched, if it is one.
-    pub(crate) fn to_fetch(&self) -> Option<&Key> {
-        self.keys.first()?.to_fetch()
+    /// Whether the key has to be fetched.
+    pub(crate) fn fetches_key(&self) -> bool {
+        self.keys.first().is_some_and(|key| key.to_fetch().is_some())
+    }
+
+    /// Where the key of this request has to be fetched from, if it has to be.
+    pub(crate) fn key_url(&self, source: &Source<'_>) -> Result<Option<KeyUrl>, Reason> {
+        let key = self.keys.first().and_then(PlanKey::to_fetch);
+        match (key, &self.form.key_url) {
+            (Some(key), Some(form)) => form.url(source, key).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// The headers that a list of signed headers has to name.

@@ -137,7 +137,7 @@ impl Verifier {
     /// Whether the key has to be fetched for each request.
     pub fn fetches_key(&self) -> bool {
         let mut plans = self.plans.iter();
-        plans.any(|plan| plan.to_fetch().is_some())
+        plans.any(Plan::fetches_key)
     }
 
     /// Where the key of a request has to be fetched from, if it has to be.
@@ -148,10 +148,7 @@ impl Verifier {
         let reading = Reading::default();
         let source = self.source(request, &reading);
         let plan = self.choose(&source)?;
-        match (plan.to_fetch(), &plan.form().key_url) {
-            (Some(key), Some(form)) => Ok(Some(form.url(&source, key)?)),
-            _ => Ok(None),
-        }
+        Ok(plan.key_url(&source)?)
     }
 
     /// Judges a request.
@@ -257,10 +254,12 @@ impl Verifier {
             key_url.demand(&source)?;
         }
         self.check_body(plan, template, source.url, source.body)?;
-        let opened = match (plan.to_fetch(), fetched) {
-            (None, _) => None,
-            (Some(_), None) => return Err(Reason::KeyNotFetched.into()),
-            (Some(_), Some(fetched)) => Some(plan.opened(fetched)),
+        let opened = match plan.key_url(&source)? {
+            None => None,
+            Some(url) => match fetched.filter(|key| key.is_from(&url)) {
+                None => return Err(Reason::KeyNotFetched.into()),
+                Some(fetched) => Some(plan.opened(fetched)),
+            },
         };
         let keys = opened.as_deref().unwrap_or(plan.keys());
         let mut outcome = Err(Reason::BadSignature);

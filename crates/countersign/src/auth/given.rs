@@ -7,15 +7,17 @@ use http::HeaderMap;
 use zeroize::Zeroizing;
 
 use super::credentials;
-use crate::{MAX_HEADER, Reason, Rejection, Secret};
+use crate::{FetchedKey, KeyUrl, MAX_HEADER, Reason, Rejection, Secret};
 
 /// What is known of a request besides what was received. By default nothing is.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Given {
+pub struct Given<'a> {
     /// The sender's address, as far as it can be trusted; one that is not known is on no list.
     pub client: Option<IpAddr>,
     /// Whether the request's user has the request's password, once that was asked.
     pub password: Option<bool>,
+    /// The key of the request, once it was fetched.
+    pub key: Option<&'a FetchedKey>,
 }
 
 /// Why a request is not verified, or not yet.
@@ -23,6 +25,8 @@ pub struct Given {
 pub enum Unverified {
     /// The verdict hangs on whether this is true.
     Ask(Claim),
+    /// The verdict hangs on the key that is found here; everything that costs nothing has been looked at.
+    Fetch(KeyUrl),
     /// The request did not verify.
     Rejected(Rejection),
 }
@@ -63,10 +67,21 @@ impl fmt::Debug for Claim {
 }
 
 /// Why there is no verdict yet, without the question spelled out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Doubt {
     Asks,
+    Fetches(KeyUrl),
     Rejected(Rejection),
+}
+
+impl Doubt {
+    /// Which of two questions comes first: nothing is fetched for whoever has no password.
+    pub(super) fn before(self, other: Option<Self>) -> Self {
+        match (self, other) {
+            (Self::Fetches(_), Some(other)) => other,
+            (own, _) => own,
+        }
+    }
 }
 
 impl From<Rejection> for Doubt {

@@ -59,26 +59,23 @@ impl Several {
     }
 
     /// The first that verifies; whoever keeps passwords is asked only if none does.
-    pub(super) fn any(&self, request: &Signed<'_>, given: Given) -> Result<Verified, Doubt> {
+    pub(super) fn any(&self, request: &Signed<'_>, given: Given<'_>) -> Result<Verified, Doubt> {
         let mut refused = MostTelling::default();
-        let mut asks = false;
+        let mut open = None;
         for member in &self.0 {
             match member.consider(request, given) {
                 Ok(verified) => return Ok(verified),
-                Err(Doubt::Asks) => asks = true,
                 Err(Doubt::Rejected(rejection)) => refused.note(rejection),
+                Err(doubt) => open = Some(doubt.before(open)),
             }
         }
-        Err(match asks {
-            true => Doubt::Asks,
-            false => Doubt::Rejected(refused.rejection()),
-        })
+        Err(open.unwrap_or_else(|| Doubt::Rejected(refused.rejection())))
     }
 
     /// The verdict of the first that is signed; whoever keeps passwords is asked only if all others hold.
-    pub(super) fn all(&self, request: &Signed<'_>, given: Given) -> Result<Verified, Doubt> {
+    pub(super) fn all(&self, request: &Signed<'_>, given: Given<'_>) -> Result<Verified, Doubt> {
         let mut verdict: Option<Verified> = None;
-        let mut asks = false;
+        let mut open = None;
         for member in &self.0 {
             match member.consider(request, given) {
                 Ok(verified) => {
@@ -87,11 +84,14 @@ impl Several {
                         Some(before) => before.or_stronger(verified),
                     });
                 }
-                Err(Doubt::Asks) => asks = true,
-                Err(rejected) => return Err(rejected),
+                Err(Doubt::Rejected(rejection)) => return Err(rejection.into()),
+                Err(doubt) => open = Some(doubt.before(open)),
             }
         }
-        verdict.filter(|_| !asks).ok_or(Doubt::Asks)
+        match (open, verdict) {
+            (Some(doubt), _) => Err(doubt),
+            (None, verdict) => verdict.ok_or(Doubt::Asks),
+        }
     }
 }
 

@@ -67,7 +67,7 @@ fn from(client: &str) -> Given {
 fn judge(auth: &Auth, sent: &Sent, given: Given) -> Result<Verified, Reason> {
     auth.judge(&sent.as_signed(), given)
         .map_err(|unverified| match unverified {
-            Unverified::Ask(_) => panic!("it asks"),
+            Unverified::Ask(_) | Unverified::Fetch(_) => panic!("it asks"),
             Unverified::Rejected(rejection) => rejection.reason(),
         })
 }
