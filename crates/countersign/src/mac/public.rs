@@ -76,9 +76,17 @@ fn ed25519(bytes: &[u8]) -> Result<PublicKey, KeyProblem> {
         .try_into()
         .ok()
         .and_then(|bytes| ed25519_dalek::VerifyingKey::from_bytes(bytes).ok());
-    key.filter(|key| !key.is_weak())
+    key.filter(|key| is_sound(key, bytes))
         .map(|key| PublicKey::Ed25519(Box::new(key)))
         .ok_or(KeyProblem::Encoding("an Ed25519 public key of 32 bytes"))
+}
+
+/// Whether a key is a point of the large group in its one spelling: only then do all verifiers agree
+/// about its signatures.
+#[cfg(feature = "ed25519")]
+fn is_sound(key: &ed25519_dalek::VerifyingKey, bytes: &[u8]) -> bool {
+    let point = key.to_edwards();
+    !key.is_weak() && point.is_torsion_free() && point.compress().as_bytes() == bytes
 }
 
 #[cfg(not(feature = "ed25519"))]
@@ -108,7 +116,9 @@ fn ecdsa(_bytes: &[u8], _fixed: bool) -> Result<PublicKey, KeyProblem> {
 fn rsa_key(digest: Digest, bytes: &[u8]) -> Result<PublicKey, KeyProblem> {
     rsa::Key::new(digest, bytes)
         .map(|key| PublicKey::Rsa(std::sync::Arc::new(key)))
-        .ok_or(KeyProblem::Encoding("an RSA public key"))
+        .ok_or(KeyProblem::Encoding(
+            "an RSA public key of 2048 to 8192 bits",
+        ))
 }
 
 #[cfg(not(feature = "rsa"))]
@@ -121,6 +131,7 @@ mod rsa {
     //! RSA with PKCS #1 v1.5, by aws-lc-rs.
 
     use aws_lc_rs::digest::{Algorithm, Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512};
+    use aws_lc_rs::rsa::PublicEncryptingKey;
     use aws_lc_rs::signature::{
         ParsedPublicKey, RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
         RSA_PKCS1_2048_8192_SHA512, RsaParameters,
@@ -143,8 +154,10 @@ mod rsa {
                 Digest::RsaSha512 => (&RSA_PKCS1_2048_8192_SHA512, &SHA512),
                 _ => (&RSA_PKCS1_2048_8192_SHA256, &SHA256),
             };
+            // Verifying would find out, too late for whoever gave the key.
+            let size = PublicEncryptingKey::from_der(bytes).ok()?.key_size_bits();
             let key = ParsedPublicKey::new(parameters, bytes).ok()?;
-            Some(Self { key, hash })
+            (2048..=8192).contains(&size).then_some(Self { key, hash })
         }
 
         pub(super) fn verifies<'a>(

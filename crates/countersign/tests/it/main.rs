@@ -5,6 +5,7 @@
 mod boundaries;
 mod credentials;
 mod downgrades;
+mod flips;
 mod genuine;
 mod keys;
 mod properties;
@@ -17,4 +18,5 @@ mod table;
 mod time;
 mod urls;
 mod vectors;
+mod wycheproof;
 mod weight;

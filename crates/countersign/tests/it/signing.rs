@@ -466,7 +466,7 @@ fn later(sent: &Sent) -> Sent {
 }
 
 /// The same request as its sender has it before it is signed.
-fn bare(sent: &Sent) -> Sent {
+pub(crate) fn bare(sent: &Sent) -> Sent {
     let mut sent = later(sent);
     let kind = sent.headers.remove("content-type");
     sent.headers = kind
@@ -488,7 +488,7 @@ fn write(signer: &Signer, sent: &Sent) -> Result<Written, SignError> {
 }
 
 /// The request with all that the signer writes.
-fn signed(signer: &Signer, mut sent: Sent) -> Result<Sent, SignError> {
+pub(crate) fn signed(signer: &Signer, mut sent: Sent) -> Result<Sent, SignError> {
     let written = write(signer, &sent)?;
     for (name, _) in &written.headers {
         sent.headers.remove(name);
