@@ -6,7 +6,10 @@ use bytes::Bytes;
 use countersign::{HandshakeAnswer, PublicUrl, Signed};
 use http::{Response, request::Parts};
 
-use crate::{Policy, Refusal, ReplyBody, Verdict, decision::{client, target}};
+use crate::{
+    Policy, Refusal, ReplyBody, Verdict,
+    decision::{client, target},
+};
 
 /// A sender made sure of its receiver, and was answered without the inner service.
 ///
@@ -65,7 +68,12 @@ pub(crate) fn respond<B>(answer: HandshakeAnswer) -> Response<ReplyBody<B>> {
     response
 }
 
-fn request<'a>(policy: &'a Policy, parts: &'a Parts, body: &'a [u8], now: SystemTime) -> Signed<'a> {
+fn request<'a>(
+    policy: &'a Policy,
+    parts: &'a Parts,
+    body: &'a [u8],
+    now: SystemTime,
+) -> Signed<'a> {
     Signed {
         method: &parts.method,
         url: PublicUrl {

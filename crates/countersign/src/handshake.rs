@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-
 use crate::element::{Source, Token};
 use crate::json::Json;
 use crate::mac;
@@ -46,9 +45,15 @@ pub struct WrongToken(());
 
 impl Handshakes {
     /// The handshakes of a scheme; many have none.
+    ///
+    /// Where others can make genuine requests too, no URL is visited for them: fill the parameter in first that tells
+    /// one's own requests from theirs.
     pub fn of(scheme: &Scheme) -> Self {
+        let shared = scheme.shared_key().is_some();
+        let forms = scheme.handshakes().iter();
+        let forms = forms.filter(|form| form.visit.is_none() || !shared);
         Self {
-            forms: scheme.handshakes().into(),
+            forms: forms.cloned().collect(),
             parameters: Parameters::new(),
         }
     }
@@ -199,8 +204,10 @@ impl Handshakes {
                 let challenge = Plain::from(mac).read(&mac.of, &source)?;
                 let by = verified.and_then(Verified::key);
                 // Only the scheme's own keys: another's verifier would take what is sealed here for genuine.
-                let mut own = verifiers(auth).filter(|own| own.scheme().handshakes().contains(form));
-                let (key, tag) = own.find_map(|own| own.seal(by, request.now, challenge.as_bytes()))?;
+                let mut own =
+                    verifiers(auth).filter(|own| own.scheme().handshakes().contains(form));
+                let (key, tag) =
+                    own.find_map(|own| own.seal(by, request.now, challenge.as_bytes()))?;
                 (key.as_str(), mac.encoding.encode(&tag))
             }
         };
@@ -225,7 +232,9 @@ fn applies(form: &HandshakeForm, request: &Signed<'_>) -> bool {
     let source = source(request);
     let conditions = &form.when.0;
     // What cannot be read is no handshake.
-    conditions.iter().all(|when| when.applies(&source) == Ok(true))
+    conditions
+        .iter()
+        .all(|when| when.applies(&source) == Ok(true))
 }
 
 fn source<'a>(request: &Signed<'a>) -> Source<'a> {

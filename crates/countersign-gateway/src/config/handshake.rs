@@ -41,7 +41,10 @@ impl Checker<'_> {
             Some(Value::Boolean(false)) => return Handshakes::default(),
             Some(Value::Boolean(true)) if own.is_empty() => Err(Fault::new(
                 "is for schemes that have one, and this flow's has none",
-                format!("remove it, or name one that goes with any scheme: {}", named()),
+                format!(
+                    "remove it, or name one that goes with any scheme: {}",
+                    named()
+                ),
             )),
             Some(Value::Boolean(true)) => Ok(own.clone()),
             Some(Value::String(name)) => match Handshakes::preset(name) {

@@ -155,7 +155,14 @@ mod tests {
         let path = place(&folder.path().join("countersign.db"));
 
         assert!(read(&path).unwrap().is_empty());
-        write(&path, &[one("a", "b537207f20cbfa02357cf448134da559"), one("b", "x y|z")]).unwrap();
+        write(
+            &path,
+            &[
+                one("a", "b537207f20cbfa02357cf448134da559"),
+                one("b", "x y|z"),
+            ],
+        )
+        .unwrap();
         let kept = read(&path).unwrap();
 
         assert_eq!(kept.len(), 2);
@@ -173,7 +180,10 @@ mod tests {
         for text in ["{", "[]", "hello\n", "{\"flow\":\"a\"}\n"] {
             fs::write(&path, text).unwrap();
 
-            assert!(matches!(read(&path), Err(KeptError::Foreign { .. })), "{text}");
+            assert!(
+                matches!(read(&path), Err(KeptError::Foreign { .. })),
+                "{text}"
+            );
         }
     }
 }

@@ -72,7 +72,9 @@ pub(crate) enum Closed {
     #[error("nobody has opened the flow to secrets, or its time is over")]
     NotOpen,
     /// Senders of this flow bring no secrets.
-    #[error("the senders of this flow bring no secret: its scheme has no such handshake, or it is turned off")]
+    #[error(
+        "the senders of this flow bring no secret: its scheme has no such handshake, or it is turned off"
+    )]
     NotThatKind,
     /// The secret is no key for the flow's scheme.
     #[error("the secret that came is no key: {0}")]
@@ -169,7 +171,12 @@ impl Registrations {
                 .filter(|left| !left.is_zero()),
             keys: state
                 .kept_for(flow)
-                .map(|kept| (kept.id.clone(), UNIX_EPOCH + Duration::from_secs(kept.taken)))
+                .map(|kept| {
+                    (
+                        kept.id.clone(),
+                        UNIX_EPOCH + Duration::from_secs(kept.taken),
+                    )
+                })
                 .collect(),
         }
     }
@@ -188,7 +195,9 @@ impl Registrations {
             let end = state.open.remove(flow).filter(|end| instant < *end);
             (end.ok_or(Closed::NotOpen)?, state.kept.clone())
         };
-        let taken = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let taken = time
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
         let id = fresh_id(&list, flow, taken);
         list.push(Kept {
             flow: flow.clone(),

@@ -23,11 +23,7 @@ pub struct HandshakeAnswer {
 
 impl HandshakeAnswer {
     /// Fills an answer in, unless something it needs is missing or unfit.
-    pub(super) fn new(
-        form: &AnswerForm,
-        words: Words<'_>,
-        visit: Option<String>,
-    ) -> Option<Self> {
+    pub(super) fn new(form: &AnswerForm, words: Words<'_>, visit: Option<String>) -> Option<Self> {
         let mut headers = HeaderMap::new();
         let (media, body) = match (&form.text, &form.json) {
             (_, Some(members)) => ("application/json", object(members, words)?),

@@ -28,7 +28,9 @@ pub(crate) fn check(form: &HandshakeForm) -> Result<(), SchemeError> {
             return refuse("asks for a visit, so it has to be `signed`");
         }
         if form.takes.is_none() && !methods.all(|method| bodiless(&method.0)) {
-            return refuse("comes with a method other than GET, HEAD and OPTIONS, so it has to be `signed`");
+            return refuse(
+                "comes with a method other than GET, HEAD and OPTIONS, so it has to be `signed`",
+            );
         }
     }
     if form.takes.is_some() && form.mac.is_some() {
@@ -41,7 +43,10 @@ pub(crate) fn check(form: &HandshakeForm) -> Result<(), SchemeError> {
         return refuse("answers `{mac}` or `{key}` and has no `mac`");
     }
     if let Some(token) = &form.token
-        && form.echoes().flat_map(Echo::parameters).any(|name| name == token.parameter)
+        && form
+            .echoes()
+            .flat_map(Echo::parameters)
+            .any(|name| name == token.parameter)
     {
         return refuse("answers the `token` that only sender and receiver may know");
     }

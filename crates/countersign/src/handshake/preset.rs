@@ -20,7 +20,10 @@ pub(super) fn find(name: &str) -> Option<Vec<HandshakeForm>> {
     let (_, value) = HANDSHAKES.iter().find(|(known, _)| *known == name)?;
     let file = File::deserialize(value).ok()?;
     let forms = file.handshake.0;
-    forms.iter().all(|form| super::check(form).is_ok()).then_some(forms)
+    forms
+        .iter()
+        .all(|form| super::check(form).is_ok())
+        .then_some(forms)
 }
 
 pub(super) fn names() -> impl Iterator<Item = &'static str> {

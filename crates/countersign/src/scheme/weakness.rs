@@ -45,7 +45,7 @@ impl Scheme {
 }
 
 impl Scheme {
-    fn shared_key(&self) -> Option<Weakness> {
+    pub(crate) fn shared_key(&self) -> Option<Weakness> {
         let why = self.description().shared_key.clone()?;
         let is_given = |form: &Form| form.bound().any(|demand| !demand.is.is_empty());
         if self.forms().iter().all(is_given) {

@@ -54,7 +54,10 @@ fn a_secret_is_taken_once_while_the_flow_is_open_and_not_before_or_after() {
 
     registrations.open(&flow, minute, start).unwrap();
     assert!(!registrations.is_open(&flow.id, start + minute));
-    assert!(matches!(take(SECOND, at(start + minute, 0)), Err(Closed::NotOpen)));
+    assert!(matches!(
+        take(SECOND, at(start + minute, 0)),
+        Err(Closed::NotOpen)
+    ));
 
     registrations.open(&flow, minute, start).unwrap();
     assert!(registrations.close(&flow.id, start));
@@ -71,18 +74,26 @@ fn what_was_taken_is_there_after_a_restart_until_it_is_forgotten() {
     let start = Instant::now();
     for secret in [FIRST, SECOND] {
         before.open(&flow, Duration::from_secs(9), start).unwrap();
-        before.take(&flow.id, Secret::new(secret), at(start, 1_700_000_000)).unwrap();
+        before
+            .take(&flow.id, Secret::new(secret), at(start, 1_700_000_000))
+            .unwrap();
     }
 
     let after = registrations(&folder);
     let standing = after.stand(&flow);
 
-    assert_eq!(ids(&standing), ["handshake-1700000000", "handshake-1700000001"]);
+    assert_eq!(
+        ids(&standing),
+        ["handshake-1700000000", "handshake-1700000001"]
+    );
     assert!(after.overview(&flow.id, start).open_for.is_none());
     assert!(after.forget(&flow.id, "handshake-1700000000").unwrap());
     assert!(!after.forget(&flow.id, "handshake-1700000000").unwrap());
     assert_eq!(ids(&standing), ["handshake-1700000001"]);
-    assert_eq!(ids(&registrations(&folder).stand(&flow)), ["handshake-1700000001"]);
+    assert_eq!(
+        ids(&registrations(&folder).stand(&flow)),
+        ["handshake-1700000001"]
+    );
 }
 
 #[test]
@@ -95,7 +106,9 @@ fn a_flow_takes_no_more_secrets_than_keys_are_tried() {
     let standing = registrations.stand(&flow);
     let start = Instant::now();
     for number in 1..MAX_KEYS {
-        registrations.open(&flow, Duration::from_secs(9), start).unwrap();
+        registrations
+            .open(&flow, Duration::from_secs(9), start)
+            .unwrap();
         let secret = Secret::new(format!("{SECOND}{number}"));
         registrations.take(&flow.id, secret, at(start, 7)).unwrap();
     }
@@ -113,7 +126,9 @@ fn a_secret_that_is_no_key_or_cannot_be_kept_leaves_the_flow_open() {
     let (registrations, flow) = (registrations(&folder), asana());
     let standing = registrations.stand(&flow);
     let start = Instant::now();
-    registrations.open(&flow, Duration::from_secs(9), start).unwrap();
+    registrations
+        .open(&flow, Duration::from_secs(9), start)
+        .unwrap();
 
     let short = registrations.take(&flow.id, Secret::new("short"), at(start, 0));
     assert!(matches!(short, Err(Closed::Unfit(_))));
@@ -131,8 +146,12 @@ fn a_flow_whose_sender_brings_no_secret_is_not_opened() {
     let registrations = registrations(&folder);
     for text in [
         "[[flows]]\nid = \"a\"\nauth = { mode = \"none\" }\n".to_owned(),
-        format!("[[flows]]\nid = \"a\"\nauth = {{ scheme = \"github\", keys = [{{ secret = \"{FIRST}\" }}] }}\n"),
-        format!("[[flows]]\nid = \"a\"\nhandshake = false\nauth = {{ scheme = \"asana\", keys = [{{ secret = \"{FIRST}\" }}] }}\n"),
+        format!(
+            "[[flows]]\nid = \"a\"\nauth = {{ scheme = \"github\", keys = [{{ secret = \"{FIRST}\" }}] }}\n"
+        ),
+        format!(
+            "[[flows]]\nid = \"a\"\nhandshake = false\nauth = {{ scheme = \"asana\", keys = [{{ secret = \"{FIRST}\" }}] }}\n"
+        ),
     ] {
         let flow = flow(&text);
         registrations.stand(&flow);
@@ -149,10 +168,14 @@ fn a_newer_configuration_has_the_key_that_came_meanwhile() {
     let registrations = registrations(&folder);
     let (older, newer) = (asana(), asana());
     registrations.stand(&older);
-    registrations.open(&older, Duration::from_secs(9), Instant::now()).unwrap();
+    registrations
+        .open(&older, Duration::from_secs(9), Instant::now())
+        .unwrap();
     let standing = registrations.stand(&newer);
 
-    registrations.take(&older.id, Secret::new(FIRST), at(Instant::now(), 5)).unwrap();
+    registrations
+        .take(&older.id, Secret::new(FIRST), at(Instant::now(), 5))
+        .unwrap();
 
     assert_eq!(ids(&standing), ["handshake-5"]);
 }

@@ -31,7 +31,10 @@ async fn a_url_is_visited_once_however_often_it_is_asked_for() {
     visits.begin(&flow(), &url);
 
     assert_eq!(seen.method(), Method::GET);
-    assert_eq!(seen.uri().query(), Some("Action=ConfirmSubscription&Token=a%2Fb"));
+    assert_eq!(
+        seen.uri().query(),
+        Some("Action=ConfirmSubscription&Token=a%2Fb")
+    );
     assert!(visits.is_made(&Sha256::digest(&url).into()));
     assert_eq!(receiver.unseen(), 0);
 }
@@ -42,7 +45,9 @@ async fn a_visit_in_vain_is_tried_again_and_then_given_up() {
     let started = tokio::time::Instant::now();
 
     // Nothing is sent: the address is one that senders may not name.
-    let visited = visits.visit(&flow(), "http://127.0.0.1:9/", &CancellationToken::new()).await;
+    let visited = visits
+        .visit(&flow(), "http://127.0.0.1:9/", &CancellationToken::new())
+        .await;
 
     assert!(!visited);
     let waits: Duration = WAITS.iter().sum();
