@@ -3,12 +3,14 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::out::Out;
 use crate::config::{Config, ConfigError, Flow, Problem, Surroundings, Then};
+use crate::warnings::{self, Warning};
 
 /// Print the commented configuration, or check one.
 #[derive(Clone, Debug, clap::Args)]
@@ -79,6 +81,15 @@ fn check(check: &Check, out: &mut Out, surroundings: Surroundings) -> anyhow::Re
     for warning in &config.warnings {
         writeln!(out, "{}\n", warning.render(out.colour()))?;
     }
+    let now = SystemTime::now();
+    for (flow, warning) in dated(&config, now) {
+        let kind = out.strong("warning").to_string();
+        writeln!(
+            out,
+            "{kind}: flow {}: {}; {}\n",
+            flow.id, warning.message, warning.help
+        )?;
+    }
     for flow in &config.flows {
         let path = flow.place(&config.ingress.prefix);
         writeln!(
@@ -100,6 +111,14 @@ fn check(check: &Check, out: &mut Out, surroundings: Surroundings) -> anyhow::Re
     Ok(ExitCode::SUCCESS)
 }
 
+/// What the dates of the keys say at this moment.
+fn dated(config: &Config, now: SystemTime) -> impl Iterator<Item = (&Flow, Warning)> {
+    config.flows.iter().flat_map(move |flow| {
+        let found = warnings::of_keys(flow.policy.auth(), None, now);
+        found.into_iter().map(|warning| (&**flow, warning))
+    })
+}
+
 fn report(file: &Path, checked: &Result<Config, ConfigError>) -> Value {
     let (flows, problems): (Vec<Value>, &[Problem]) = match checked {
         Ok(config) => {
@@ -115,11 +134,24 @@ fn report(file: &Path, checked: &Result<Config, ConfigError>) -> Value {
         }
         Err(error) => (Vec::new(), error.problems()),
     };
+    let now = SystemTime::now();
+    let dated = checked.iter().flat_map(|config| dated(config, now));
+    let dated = dated.map(|(flow, warning)| {
+        json!({
+            "severity": "warning",
+            "file": file.display().to_string(),
+            "line": null,
+            "column": null,
+            "flow": flow.id.as_str(),
+            "message": warning.message,
+            "help": warning.help,
+        })
+    });
     json!({
         "file": file.display().to_string(),
         "ok": checked.is_ok(),
         "flows": flows,
-        "problems": problems.iter().map(entry).collect::<Vec<_>>(),
+        "problems": problems.iter().map(entry).chain(dated).collect::<Vec<_>>(),
     })
 }
 

@@ -3,9 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Lines of one kind, at most [`LINES`] in a [`SPAN`]; the rest is counted.
+/// Lines of one kind: [`BURST`] at once, one more after each [`PAUSE`]; the rest is counted.
 #[derive(Debug, Default)]
-pub(crate) struct Chatter(Mutex<Tally>);
+pub(crate) struct Chatter(Mutex<Bucket>);
 
 impl Chatter {
     /// Whether to speak now; if so, how many lines were kept back since the last one.
@@ -17,34 +17,28 @@ impl Chatter {
     }
 }
 
-/// What was said in the span of time that began with a line.
+/// What was said lately.
 #[derive(Debug, Default)]
-struct Tally {
-    began: Option<Instant>,
-    said: u32,
+struct Bucket {
+    /// When everything said will have been forgotten.
+    empty_at: Option<Instant>,
     suppressed: u64,
 }
 
-impl Tally {
+impl Bucket {
     fn admit(&mut self, now: Instant) -> Option<u64> {
-        let over = self
-            .began
-            .is_none_or(|began| now.saturating_duration_since(began) >= SPAN);
-        if over {
-            self.began = Some(now);
-            self.said = 0;
-        }
-        if self.said == LINES {
+        let empty_at = self.empty_at.unwrap_or(now).max(now);
+        if empty_at.duration_since(now) > PAUSE * (BURST - 1) {
             self.suppressed += 1;
             return None;
         }
-        self.said += 1;
+        self.empty_at = Some(empty_at + PAUSE);
         Some(std::mem::take(&mut self.suppressed))
     }
 }
 
-const LINES: u32 = 10;
-const SPAN: Duration = Duration::from_secs(1);
+const BURST: u32 = 20;
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -53,33 +47,51 @@ mod tests {
     #[test]
     fn a_flood_is_counted_and_the_next_line_says_so() {
         let start = Instant::now();
-        let mut tally = Tally::default();
+        let mut bucket = Bucket::default();
 
-        let said = (0..1_000).filter(|_| tally.admit(start) == Some(0)).count();
+        let said = (0..1_000)
+            .filter(|_| bucket.admit(start) == Some(0))
+            .count();
 
-        assert_eq!(said, LINES as usize);
-        assert_eq!(tally.admit(start + SPAN - Duration::from_nanos(1)), None);
-        assert_eq!(tally.admit(start + SPAN), Some(991));
-        assert_eq!(tally.admit(start + SPAN), Some(0));
+        assert_eq!(said, BURST as usize);
+        let just_before = start + PAUSE - Duration::from_nanos(1);
+        assert_eq!(bucket.admit(just_before), None);
+        assert_eq!(bucket.admit(start + PAUSE), Some(981));
+        assert_eq!(bucket.admit(start + PAUSE), None);
+        assert_eq!(bucket.admit(start + 2 * PAUSE), Some(1));
     }
 
     #[test]
     fn what_comes_now_and_then_is_all_said() {
         let start = Instant::now();
-        let mut tally = Tally::default();
+        let mut bucket = Bucket::default();
 
         for second in 0..100 {
-            assert_eq!(tally.admit(start + SPAN * second), Some(0));
+            assert_eq!(bucket.admit(start + PAUSE * second), Some(0));
         }
+    }
+
+    #[test]
+    fn after_a_while_of_silence_there_is_room_for_all_again() {
+        let start = Instant::now();
+        let mut bucket = Bucket::default();
+        for _ in 0..100 {
+            bucket.admit(start);
+        }
+
+        let later = start + PAUSE * BURST;
+        let said = (0..100).filter(|_| bucket.admit(later).is_some()).count();
+
+        assert_eq!(said, BURST as usize);
     }
 
     #[test]
     fn time_that_goes_back_silences_nothing_for_good() {
         let later = Instant::now() + Duration::from_secs(60);
-        let mut tally = Tally::default();
-        tally.admit(later);
+        let mut bucket = Bucket::default();
+        bucket.admit(later);
 
-        assert_eq!(tally.admit(later - SPAN), Some(0));
-        assert_eq!(tally.admit(later + SPAN), Some(0));
+        bucket.admit(later - Duration::from_secs(60));
+        assert!(bucket.admit(later + PAUSE).is_some());
     }
 }

@@ -121,7 +121,7 @@ fn a_query_is_told_by_its_names_only() {
 
 #[test]
 fn what_is_told_of_one_request_is_bounded() {
-    let long = format!("/{}?{}", "a".repeat(9_000), "name=value&".repeat(9_000));
+    let long = format!("/{}?{}", "a".repeat(9_000), "name=value&".repeat(4_000));
     let names: Vec<String> = (0..200)
         .map(|number| format!("x-{number}-{}", "y".repeat(60)))
         .collect();
