@@ -6,6 +6,7 @@
 mod axum;
 mod bodies;
 mod contract;
+mod handshakes;
 mod hyper;
 mod lookup;
 mod observe;
