@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accept;
+mod auth;
 mod cli;
 mod config;
 mod crash;
@@ -9,6 +10,7 @@ mod deliver;
 mod events;
 mod examples;
 mod forward;
+mod handshakes;
 mod interop;
 mod keys;
 mod logs;

@@ -100,7 +100,8 @@ impl Request {
         stream.set_read_timeout(Some(PATIENCE))?;
         // A server that refuses early may close before all is written; its answer still counts.
         let written = stream.write_all(&self.bytes());
-        read_reply(&mut stream).map_err(|error| written.err().unwrap_or(error))
+        let bodiless = self.head.starts_with("HEAD ");
+        read(&mut stream, bodiless).map_err(|error| written.err().unwrap_or(error))
     }
 }
 
@@ -134,6 +135,11 @@ pub(crate) fn connect(to: SocketAddr) -> TcpStream {
 
 /// Reads one whole answer; what follows it stays unread only as far as nothing was sent after it.
 pub(crate) fn read_reply(stream: &mut TcpStream) -> io::Result<Reply> {
+    read(stream, false)
+}
+
+/// The same; an answer to HEAD has no body, whatever its length says.
+fn read(stream: &mut TcpStream, bodiless: bool) -> io::Result<Reply> {
     let mut reader = BufReader::new(stream);
     loop {
         let line = head_line(&mut reader)?;
@@ -146,7 +152,10 @@ pub(crate) fn read_reply(stream: &mut TcpStream) -> io::Result<Reply> {
         if status == 100 {
             continue;
         }
-        let body = body(&mut reader, &headers, status)?;
+        let body = match bodiless {
+            true => Vec::new(),
+            false => body(&mut reader, &headers, status)?,
+        };
         return Ok(Reply {
             status,
             headers,
