@@ -35,6 +35,7 @@ where
 /// | 200 | a repeat, acknowledged once more: `{"duplicate":true}` |
 /// | 400 | the body broke off |
 /// | 401 | not verified, for whatever reason; with the challenge that HTTP asks for |
+/// | 403 | a handshake with a wrong token |
 /// | 404 | no such flow |
 /// | 405 | the method, with `Allow` |
 /// | 408 | the body was too slow |
@@ -42,7 +43,8 @@ where
 /// | 413 | the body is too large |
 /// | 503 | cannot be decided now, with `Retry-After` |
 ///
-/// The challenge names the kind of auth and nothing else: `Basic`, `ApiKey` or `Signature`.
+/// The challenge names the kind of auth and nothing else: `Basic`, `ApiKey` or `Signature`; each of them where there
+/// are several. That an address is asked for is not told.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Problem;
 
@@ -71,6 +73,7 @@ impl Respond for Problem {
             Refusal::Rejected(_) => StatusCode::UNAUTHORIZED,
             Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::UnknownFlow => StatusCode::NOT_FOUND,
+            Refusal::WrongToken => StatusCode::FORBIDDEN,
         };
         let mut response = if status.is_success() {
             document(JSON, Bytes::from_static(DUPLICATE))
@@ -85,8 +88,13 @@ impl Respond for Problem {
                 headers.insert(ALLOW, allow);
             }
             Refusal::Rejected(_) => {
-                let challenge = challenge(policy.map(Policy::auth));
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+                for challenge in challenges(policy.map(Policy::auth)) {
+                    headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+                }
+                if policy.is_some_and(empties_refusals) {
+                    headers.remove(CONTENT_TYPE);
+                    *response.body_mut() = Bytes::new();
+                }
             }
             Refusal::Unavailable => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("10"));
@@ -108,13 +116,31 @@ pub(crate) fn refuse<B>(
     response
 }
 
-/// HTTP wants a challenge with every 401.
-fn challenge(auth: Option<&Auth>) -> &'static str {
-    match auth {
-        Some(Auth::Basic(_)) => r#"Basic realm="webhook", charset="UTF-8""#,
-        Some(Auth::ApiKey(_)) => r#"ApiKey realm="webhook""#,
-        _ => r#"Signature realm="webhook""#,
+/// HTTP wants a challenge with every 401: one for each kind of auth, however often it is there.
+fn challenges(auth: Option<&Auth>) -> Vec<&'static str> {
+    let mut challenges = Vec::new();
+    for part in auth.into_iter().flat_map(Auth::parts) {
+        let challenge = match part {
+            Auth::Basic(_) => r#"Basic realm="webhook", charset="UTF-8""#,
+            Auth::ApiKey(_) => r#"ApiKey realm="webhook""#,
+            Auth::Signature(_) => SIGNATURE,
+            // What is no secret cannot be asked for.
+            _ => continue,
+        };
+        if !challenges.contains(&challenge) {
+            challenges.push(challenge);
+        }
     }
+    if challenges.is_empty() {
+        challenges.push(SIGNATURE);
+    }
+    challenges
+}
+
+/// Whether the sender insists on refusals without a body.
+fn empties_refusals(policy: &Policy) -> bool {
+    let mut parts = policy.auth().parts();
+    parts.any(|auth| matches!(auth, Auth::Signature(verifier) if verifier.scheme().empties_refusals()))
 }
 
 fn document(media: &'static str, body: Bytes) -> Response<Bytes> {
@@ -124,6 +150,7 @@ fn document(media: &'static str, body: Bytes) -> Response<Bytes> {
     response
 }
 
+const SIGNATURE: &str = r#"Signature realm="webhook""#;
 const DUPLICATE: &[u8] = br#"{"duplicate":true}"#;
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";

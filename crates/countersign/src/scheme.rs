@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::Method;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::handshake::HandshakeForm;
 use crate::json::Pointer;
@@ -61,6 +62,15 @@ impl Scheme {
     /// The names of the schemes that come with this crate, in order.
     pub fn preset_names() -> impl Iterator<Item = &'static str> {
         value::PRESETS.iter().map(|(name, _)| *name)
+    }
+
+    /// Reads a scheme that stands under its name, as in a table `[schemes.acme]`, and so has no `name` in it.
+    pub fn deserialize_named<'de, D>(name: &str, deserializer: D) -> Result<Self, D::Error>
+    where
+        D: Deserializer<'de>,
+    {
+        let description = file::read_named(name, deserializer)?;
+        Self::try_from(description).map_err(D::Error::custom)
     }
 
     /// The scheme's name.

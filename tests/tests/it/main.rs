@@ -3,6 +3,7 @@
 
 mod accept;
 mod auth;
+mod auth;
 mod cli;
 mod config;
 mod crash;

@@ -175,8 +175,10 @@ fn broken() -> String {
 
 /// A configuration with this scheme and this flow.
 fn configuration(scheme: &str, flow: &str) -> String {
-    let scheme = scheme.replace("[[vectors]]", "[[schemes.vectors]]");
-    format!("[[schemes]]{scheme}\n{flow}")
+    let scheme = scheme
+        .replace("name = \"acme\"\n", "")
+        .replace("[[vectors]]", "[[schemes.acme.vectors]]");
+    format!("[schemes.acme]{scheme}\n{flow}")
 }
 
 fn written(text: &str) -> (TempDir, PathBuf) {

@@ -32,11 +32,7 @@ impl<'a> Redaction<'a> {
     /// Whether the value of this header is hidden.
     pub(super) fn hides(self, name: &HeaderName) -> bool {
         let own = match self.auth {
-            Some(Auth::ApiKey(key)) => key
-                .header_name()
-                .is_some_and(|key| hop::reads_as(name, key.as_str())),
-            Some(auth @ Auth::Signature(_)) => auth.reads(name) && !is_label(name.as_str()),
-            Some(_) => false,
+            Some(auth) => auth.parts().any(|part| reads_credential(part, name)),
             None => !is_harmless(name.as_str()),
         };
         own || hop::is_credential(name) || is_secret(name.as_str())
@@ -67,14 +63,23 @@ impl<'a> Redaction<'a> {
             return self.auth.is_none() && !pair.is_empty();
         };
         let decoded = decoded(name);
-        let own = match self.auth {
-            Some(Auth::ApiKey(key)) => key
-                .query_name()
-                .is_some_and(|key| name == key || decoded == key),
-            Some(_) => false,
-            None => true,
+        let is_key = |part: &Auth| match part {
+            Auth::ApiKey(key) => key.query_names().any(|key| name == key || decoded == key),
+            _ => false,
         };
+        let own = self.auth.is_none_or(|auth| auth.parts().any(is_key));
         own || is_secret(&decoded)
+    }
+}
+
+/// Whether one way of knowing senders reads a credential or a signature from this header.
+fn reads_credential(part: &Auth, name: &HeaderName) -> bool {
+    match part {
+        Auth::ApiKey(key) => key
+            .header_names()
+            .any(|key| hop::reads_as(name, key.as_str())),
+        Auth::Signature(verifier) => verifier.reads(name) && !is_label(name.as_str()),
+        _ => false,
     }
 }
 
@@ -207,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_signature_of_a_flow_s_own_scheme_is_hidden_whatever_its_header() {
-        let text = "[[schemes]]\nname = \"acme\"\nsign = \"{timestamp}.{body}\"\n\
+        let text = "[schemes.acme]\nsign = \"{timestamp}.{body}\"\n\
                     signature = { from = \"header:acme-seal\", grammar = \"bare\", encoding = \"hex\" }\n\
                     timestamp = { from = \"header:acme-time\", unit = \"seconds\" }\n\
                     rules = [{ digest = \"hmac-sha256\" }]\n[[flows]]\nid = \"acme\"\n\

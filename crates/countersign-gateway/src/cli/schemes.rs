@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::out::{Out, printable};
 use super::table::table;
 use super::{NO, Usage, input, usage};
+use crate::config::OwnSchemes;
 use summary::Summary;
 
 /// List the schemes by which senders sign, show one as data, or test them with their own vectors.
@@ -178,7 +179,7 @@ fn entry(failure: &Unproven) -> Value {
 /// The schemes of a configuration; everything else in it is nobody's business here.
 #[derive(Deserialize)]
 struct Configuration {
-    schemes: Vec<Scheme>,
+    schemes: OwnSchemes,
 }
 
 fn read(which: &str) -> anyhow::Result<Vec<Scheme>> {
@@ -193,7 +194,7 @@ fn read(which: &str) -> anyhow::Result<Vec<Scheme>> {
     let text = String::from_utf8(bytes).map_err(|_| usage(format!("{name} is not UTF-8")))?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| wrong(&name, &text, &error))?;
     let schemes = if table.contains_key("schemes") {
-        toml::from_str(&text).map(|Configuration { schemes }| schemes)
+        toml::from_str(&text).map(|Configuration { schemes }| schemes.iter().cloned().collect())
     } else {
         toml::from_str(&text).map(|scheme| vec![scheme])
     };

@@ -84,7 +84,7 @@ pub(super) const HARMLESS: [&str; 58] = [
 ];
 
 /// Keys whose tables hold keys of ours.
-const TABLES: [&str; 25] = [
+const TABLES: [&str; 24] = [
     "admin",
     "all",
     "any",
@@ -100,7 +100,6 @@ const TABLES: [&str; 25] = [
     "queue",
     "response",
     "rules",
-    "schemes",
     "sign",
     "signature",
     "steps",

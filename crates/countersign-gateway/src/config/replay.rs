@@ -11,7 +11,7 @@ use super::file::FlowFile;
 use super::{Replay, ReplayPolicy, units};
 
 impl Checker<'_> {
-    pub(super) fn replay(&mut self, file: &FlowFile, signature: Option<&Signature>) -> Replay {
+    pub(super) fn replay(&mut self, file: &FlowFile, signatures: &[Signature]) -> Replay {
         let policy = self.text("replay", file.replay.as_ref(), |policy| match policy {
             "acknowledge" => Ok(ReplayPolicy::Acknowledge),
             "off" => Ok(ReplayPolicy::Off),
@@ -29,7 +29,12 @@ impl Checker<'_> {
             .or(file.replay.as_ref().map(Spanned::span))
             .unwrap_or_default();
         let asked = wanted.is_some() || policy.is_some_and(|policy| policy != ReplayPolicy::Off);
-        let Some(signature) = signature else {
+        let naming = || {
+            signatures
+                .iter()
+                .filter(|signature| signature.names_repeats)
+        };
+        if naming().next().is_none() {
             if asked {
                 let help = "remove it: without a signature, equal requests may be two events";
                 self.refuse(
@@ -39,8 +44,9 @@ impl Checker<'_> {
                 );
             }
             return OFF;
-        };
-        let needed = needed(signature);
+        }
+        let needed = naming().filter_map(needed).max();
+        let unnamed = naming().find(|signature| self::needed(signature).is_none());
         if policy == Some(ReplayPolicy::Off) {
             if wanted.is_some() {
                 self.refuse(
@@ -51,8 +57,8 @@ impl Checker<'_> {
             }
             return OFF;
         }
-        match (wanted, needed) {
-            (Some(keep), Some(least)) if keep < least => {
+        match (wanted, needed, unnamed) {
+            (Some(keep), Some(least), _) if keep < least => {
                 let help = format!(
                     "write \"{}\" or more, twice the window, or leave it out",
                     units::show(least)
@@ -64,23 +70,28 @@ impl Checker<'_> {
                 );
                 OFF
             }
-            (Some(keep), _) | (None, Some(keep)) => Replay {
+            (Some(keep), ..) | (None, Some(keep), None) => Replay {
                 keep,
                 policy: policy.unwrap_or(ReplayPolicy::Acknowledge),
             },
-            (None, None) if asked => {
+            // One of several that has no answer of its own must not get another's unsaid.
+            (None, _, Some(signature)) if asked || needed.is_some() => {
                 let message = format!(
                     "`replay` needs `replay_for`: `{}` signs neither a time nor an id",
                     signature.scheme.name()
                 );
+                let place = match asked {
+                    true => span,
+                    false => file.auth.as_ref().map_or(span, Spanned::span),
+                };
                 self.refuse(
-                    span,
+                    place,
                     message,
-                    "say how long equal bodies are taken for repeats: `replay_for = \"10m\"`",
+                    "say how long equal bodies are taken for repeats: `replay_for = \"10m\"`; or write `replay = \"off\"`",
                 );
                 OFF
             }
-            (None, None) => OFF,
+            (None, None, _) | (None, _, Some(_)) => OFF,
         }
     }
 }

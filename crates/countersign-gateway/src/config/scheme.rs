@@ -2,14 +2,18 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::ops::Range;
 
-use countersign::{Scheme, Unit, Unproven, Weakness};
+use countersign::{Handshakes, Scheme, Unit, Unproven, Weakness};
+use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::check::Checker;
 use super::error::{Fault, quoted};
-use super::file::Text;
+use super::file::{Secretive, Text};
+use super::handshake::Given;
 use super::key::unfit;
 
 /// The schemes of the file, beside the built-in ones.
@@ -49,33 +53,71 @@ impl Schemes {
     }
 }
 
+/// Schemes as a configuration has them: each in a table under its name, `[schemes.acme]`.
+#[derive(Default)]
+pub(crate) struct OwnSchemes(Vec<(Text, Scheme)>);
+
+impl OwnSchemes {
+    /// The schemes, in the order of the file.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Scheme> {
+        self.0.iter().map(|(_, scheme)| scheme)
+    }
+}
+
+impl<'de> Deserialize<'de> for OwnSchemes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ByName)
+    }
+}
+
+struct ByName;
+
+impl<'de> Visitor<'de> for ByName {
+    type Value = OwnSchemes;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table for each scheme, under its name: `[schemes.acme]`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut schemes = Vec::new();
+        while let Some(name) = map.next_key::<Text>()? {
+            let scheme = map.next_value_seed(Named(name.get_ref()))?;
+            schemes.push((name, scheme));
+        }
+        Ok(OwnSchemes(schemes))
+    }
+}
+
+/// Reads the scheme of this name.
+struct Named<'n>(&'n str);
+
+impl<'de> DeserializeSeed<'de> for Named<'_> {
+    type Value = Scheme;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Scheme, D::Error> {
+        Scheme::deserialize_named(self.0, deserializer)
+    }
+}
+
 impl Checker<'_> {
     /// The schemes of the file; whatever their names, they have to hold.
-    pub(super) fn schemes(&mut self, file: &[Spanned<Scheme>]) -> Schemes {
-        let mut own: Vec<Scheme> = Vec::with_capacity(file.len());
-        for written in file {
-            let scheme = written.get_ref();
-            let name = scheme.name();
+    pub(super) fn schemes(&mut self, file: &OwnSchemes) -> Schemes {
+        for (name, scheme) in &file.0 {
             if let Err(unproven) = scheme.prove() {
                 self.refuse(
-                    written.span(),
+                    name.span(),
                     told(&unproven),
                     "correct the scheme or the vector; `countersign schemes test FILE` shows all that fail",
                 );
             }
-            if Scheme::preset(name).is_some() || own.iter().any(|known| known.name() == name) {
-                let message = format!("there is another scheme named {}", quoted(name));
-                self.refuse(
-                    written.span(),
-                    message,
-                    "give each scheme a `name` of its own, different from the built-in ones",
-                );
-            } else {
-                own.push(scheme.clone());
+            if Scheme::preset(scheme.name()).is_some() {
+                let message = format!("there is a built-in scheme named {}", quoted(scheme.name()));
+                self.refuse(name.span(), message, "choose another name");
             }
         }
         Schemes {
-            own,
+            own: file.iter().cloned().collect(),
             proven: RefCell::default(),
         }
     }
@@ -94,21 +136,27 @@ impl Checker<'_> {
         }
     }
 
-    /// The scheme with the texts that it signs and only the receiver knows.
+    /// The scheme with the texts that it signs and only the receiver knows, and those that its handshakes need.
     pub(super) fn parameters(
         &mut self,
-        scheme: Scheme,
-        parameters: Option<&Spanned<BTreeMap<Text, Text>>>,
-    ) -> Option<Scheme> {
-        let mut written = parameters.into_iter().flat_map(Spanned::get_ref);
-        written.try_fold(scheme, |scheme, (name, value)| {
-            let filled = scheme.with_parameter(name.get_ref(), value.get_ref());
-            self.accept(
-                "parameters",
-                name.span(),
-                filled.map_err(|error| unfit(&error)),
-            )
-        })
+        mut scheme: Scheme,
+        parameters: Option<&Spanned<BTreeMap<Text, Secretive>>>,
+    ) -> Option<(Scheme, Vec<Given>)> {
+        let handshakes = Handshakes::of(&scheme);
+        let mut given = Vec::new();
+        for (name, written) in parameters.into_iter().flat_map(Spanned::get_ref) {
+            let key = name.get_ref().as_str();
+            let value = self.secret(key, written)?;
+            if handshakes.parameters().any(|known| known == key) {
+                given.push((key.to_owned(), value, name.span()));
+                continue;
+            }
+            let filled = str::from_utf8(value.expose())
+                .map_err(|_| Fault::new("is not a text", "a scheme signs texts"))
+                .and_then(|text| scheme.clone().with_parameter(key, text).map_err(|error| unfit(&error)));
+            scheme = self.accept("parameters", name.span(), filled)?;
+        }
+        Some((scheme, given))
     }
 
     /// The scheme with the timestamp's unit that the flow or step asks for.

@@ -19,6 +19,10 @@ const GIVEN: Surroundings = Surroundings {
         Some("/etc/cs/secrets/github" | "/etc/cs/secrets/legacy") => {
             Ok(b"a secret out of a file".to_vec())
         }
+        Some("/etc/cs/secrets/htpasswd") => Ok(HTPASSWD.into()),
+        Some("/etc/cs/secrets/latin1") => Ok(b"b\xe9a:x\n".to_vec()),
+        Some("/etc/cs/secrets/plain") => Ok(b"# users\neve:hunter2-hunter2-hunter2\n".to_vec()),
+        Some("/etc/cs/secrets/locked") => Err(io::ErrorKind::PermissionDenied.into()),
         Some("/etc/cs/secrets/line") => Ok(b"a secret out of a file\n".to_vec()),
         Some("/etc/cs/secrets/empty") => Ok(b"\n".to_vec()),
         Some("/etc/cs/good.toml") => Ok(SMALLEST.into()),
@@ -45,6 +49,9 @@ const GIVEN: Surroundings = Surroundings {
         _ => None,
     },
 };
+
+/// eve:kept elsewhere
+const HTPASSWD: &str = "eve:$2y$04$abcdefghijklmnopqrstuuaxSCn9f1oQabaM6bv7D1taiDa1tu1Ae\n";
 
 const SMALLEST: &str = "[[flows]]\nid = \"open\"\nauth = { mode = \"none\" }\n";
 

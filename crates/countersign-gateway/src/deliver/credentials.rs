@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use countersign::Auth;
+use countersign::{ApiKey, Auth};
 use http::header::{HeaderMap, HeaderName};
 
 use crate::hop;
@@ -10,32 +10,32 @@ use crate::hop;
 /// The parts of a flow's requests that carry credentials.
 #[derive(Debug)]
 pub(super) struct Credentials<'a> {
-    /// The header of its own that an API key has.
-    header: Option<&'a HeaderName>,
-    /// The query parameter that an API key has.
-    query: Option<&'a str>,
+    /// The headers of their own that API keys have.
+    headers: Vec<&'a HeaderName>,
+    /// The query parameters that API keys have.
+    queries: Vec<&'a str>,
 }
 
 impl<'a> Credentials<'a> {
     /// The credentials that `auth` asks for.
     pub(super) fn new(auth: &'a Auth) -> Self {
-        match auth {
-            Auth::ApiKey(key) => Self {
-                header: key.header_name(),
-                query: key.query_name(),
-            },
-            _ => Self {
-                header: None,
-                query: None,
-            },
+        let keys = || {
+            auth.parts().filter_map(|part| match part {
+                Auth::ApiKey(key) => Some(key),
+                _ => None,
+            })
+        };
+        Self {
+            headers: keys().flat_map(ApiKey::header_names).collect(),
+            queries: keys().flat_map(ApiKey::query_names).collect(),
         }
     }
 
     /// Removes every header that carries credentials.
     pub(super) fn remove_from(&self, headers: &mut HeaderMap) {
         let is_key = |name: &HeaderName| {
-            self.header
-                .is_some_and(|key| hop::reads_as(name, key.as_str()))
+            let mut keys = self.headers.iter();
+            keys.any(|key| hop::reads_as(name, key.as_str()))
         };
         let names: Vec<_> = headers
             .keys()
@@ -47,15 +47,17 @@ impl<'a> Credentials<'a> {
         }
     }
 
-    /// The request target without the parameter that carries the key.
+    /// The request target without the parameters that carry a key.
     pub(super) fn strip<'t>(&self, target: &'t str) -> Cow<'t, str> {
-        let (Some((path, query)), Some(key)) = (target.split_once('?'), self.query) else {
+        let Some((path, query)) = target.split_once('?').filter(|_| !self.queries.is_empty())
+        else {
             return Cow::Borrowed(target);
         };
-        let kept: Vec<_> = query
-            .split('&')
-            .filter(|pair| pair.split('=').next() != Some(key))
-            .collect();
+        let is_key = |pair: &&str| {
+            let name = pair.split('=').next().unwrap_or_default();
+            self.queries.contains(&name)
+        };
+        let kept: Vec<_> = query.split('&').filter(|pair| !is_key(pair)).collect();
         let mark = if kept.is_empty() { "" } else { "?" };
         Cow::Owned(format!("{path}{mark}{}", kept.join("&")))
     }
@@ -63,7 +65,7 @@ impl<'a> Credentials<'a> {
 
 #[cfg(test)]
 mod tests {
-    use countersign::{ApiKey, Keyring, Secret};
+    use countersign::{Keyring, Secret};
     use http::HeaderValue;
 
     use super::*;
@@ -125,6 +127,19 @@ mod tests {
         let mut kept = headers(&["x-a"]);
         credentials.remove_from(&mut kept);
         assert_eq!(kept.len(), 1);
+    }
+
+    #[test]
+    fn every_place_of_every_key_of_several_auths_is_found() {
+        let one = api_key()
+            .header(HeaderName::from_static("x-one"))
+            .query("k");
+        let other = api_key().query("key").bearer();
+        let auth = Auth::any([Auth::ApiKey(one), Auth::ApiKey(other), Auth::None]).unwrap();
+        let credentials = Credentials::new(&auth);
+
+        assert_eq!(left(&auth, &["x-a", "x-one", "authorization"]), ["x-a"]);
+        assert_eq!(credentials.strip("/in?a=1&k=x&key=y"), "/in?a=1");
     }
 
     #[test]

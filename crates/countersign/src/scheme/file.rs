@@ -1,6 +1,7 @@
 //! A scheme as it stands in a file: what all its variants share, then what each has of its own.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::SchemeError;
 use super::description::{
@@ -132,6 +133,19 @@ impl From<Form> for Variant {
             rules: form.rules,
         }
     }
+}
+
+/// Reads a description that stands under its name and has none in it.
+pub(super) fn read_named<'de, D>(name: &str, deserializer: D) -> Result<Description, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let mut file = File::deserialize(deserializer)?;
+    if !file.name.is_empty() {
+        return Err(Error::unknown_field("name", &[]));
+    }
+    name.clone_into(&mut file.name);
+    Description::try_from(file).map_err(Error::custom)
 }
 
 impl TryFrom<File> for Description {

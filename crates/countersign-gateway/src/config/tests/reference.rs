@@ -23,9 +23,14 @@ fn keys() -> BTreeSet<String> {
             toml::Value::Table(table) => {
                 for (key, value) in table {
                     keys.insert(key.clone());
-                    // The names of headers are the operator's, not ours.
-                    if key != "headers" {
-                        collect(value, keys);
+                    match (key.as_str(), value) {
+                        // The names of headers are the operator's, not ours.
+                        ("headers", _) => {}
+                        // And so are those of schemes.
+                        ("schemes", toml::Value::Table(schemes)) => {
+                            schemes.values().for_each(|scheme| collect(scheme, keys));
+                        }
+                        _ => collect(value, keys),
                     }
                 }
             }
@@ -64,9 +69,13 @@ fn the_reference_loads_with_every_example_in_use() {
             "github",
             "everything",
             "basic",
+            "htpasswd",
             "api-key",
             "bearer",
             "query",
+            "from-there",
+            "either",
+            "both",
             "open",
             "acme"
         ]
@@ -124,8 +133,10 @@ fn every_key_is_described_in_the_documentation() {
 
 #[test]
 fn whether_a_value_may_be_shown_is_decided_for_every_key() {
-    const NEVER: [&str; 22] = [
+    const NEVER: [&str; 24] = [
         "admin",
+        "all",
+        "any",
         "auth",
         "body",
         "delivery",

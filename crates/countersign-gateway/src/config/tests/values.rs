@@ -353,7 +353,7 @@ fn a_key_may_count_for_a_time_quoted_or_not() {
 
 #[test]
 fn a_scheme_of_the_file_is_used_by_name() {
-    let scheme = "[[schemes]]\nname = \"acme\"\nsign = \"{body}\"\nsignature = { from = \"header:acme\", encoding = \"hex\" }\nrules = [{ digest = \"hmac-sha256\" }]\n";
+    let scheme = "[schemes.acme]\nsign = \"{body}\"\nsignature = { from = \"header:acme\", encoding = \"hex\" }\nrules = [{ digest = \"hmac-sha256\" }]\n";
 
     parse(&format!(
         "{scheme}{}",

@@ -220,9 +220,9 @@ fn listeners_and_stores_that_cannot_be_are_refused() {
         ),
         ("[log]\nformat = \"xml\"", 2, "`format` is not a log format"),
         (
-            "[[schemes]]\nname = \"github\"\nsign = \"{body}\"\nsignature = { from = \"header:x\", encoding = \"hex\" }\nrules = [{ digest = \"hmac-sha256\" }]",
+            "[schemes.github]\nsign = \"{body}\"\nsignature = { from = \"header:x\", encoding = \"hex\" }\nrules = [{ digest = \"hmac-sha256\" }]",
             1,
-            "another scheme named `github`",
+            "a built-in scheme named `github`",
         ),
     ]);
 }

@@ -4,12 +4,11 @@ use super::*;
 
 /// A scheme whose one vector says what is not so: the signature is of another body.
 const BROKEN: &str = "\
-[[schemes]]
-name = \"acme\"
+[schemes.acme]
 sign = \"{body}\"
 signature = { from = \"header:acme\", encoding = \"hex\" }
 rules = [{ digest = \"hmac-sha256\" }]
-[[schemes.vectors]]
+[[schemes.acme.vectors]]
 name = \"the-first-one\"
 genuine = true
 secret = \"hunter2-hunter2-hunter2\"
@@ -43,4 +42,41 @@ fn every_built_in_scheme_that_a_flow_may_name_holds() {
 
         assert!(!error.to_string().contains("does not hold"), "{error}");
     }
+}
+
+#[test]
+fn a_scheme_stands_in_a_table_under_its_name_and_has_none_in_it() {
+    let rules = "sign = \"{body}\"\nsignature = { from = \"header:acme\", encoding = \"hex\" }\nrules = [{ digest = \"hmac-sha256\" }]\n";
+    refused(&[
+        (
+            &format!("[schemes.acme]\nname = \"other\"\n{rules}"),
+            1,
+            "unknown key `name`",
+        ),
+        (
+            &format!("[[schemes]]\nname = \"acme\"\n{rules}"),
+            1,
+            "expected a table for each scheme",
+        ),
+        (
+            &format!("[schemes.acme]\nsgn = \"{{body}}\"\n{rules}"),
+            2,
+            "unknown key `sgn`",
+        ),
+        (
+            &format!("[schemes.acme]\n{}", rules.replace("hex", "hexagonal")),
+            3,
+            "unknown",
+        ),
+        ("schemes = { acme = \"stripe\" }", 1, "expected"),
+    ]);
+}
+
+#[test]
+fn of_a_scheme_only_what_is_harmless_is_shown() {
+    let text = BROKEN.replace("now = 1700000000", "nwo = 1700000000");
+    let problem = problem(&text);
+
+    assert_eq!(problem.line(), Some(10));
+    assert!(!problem.render(false).contains(MARKER), "{}", problem.render(false));
 }
