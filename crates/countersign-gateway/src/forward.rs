@@ -18,9 +18,11 @@ use tower_service::Service;
 
 use crate::config::{Flow, Upstream};
 use crate::deliver::Client;
+use crate::ingress::client;
 use crate::ingress::ledger::Ledger;
 use crate::ingress::reply::Answer;
 use crate::log;
+use crate::rejections::Sender;
 
 mod answer;
 mod failure;
@@ -100,8 +102,8 @@ impl Passage {
 
     /// The upstream's answer to `request`, as far as its head.
     async fn ask(&self, request: Request<VerifiedBody>) -> Result<Response<Incoming>, NoAnswer> {
-        let client = request.extensions().get::<Peer>().map(|peer| peer.0);
-        let peer = client.map(|client| client.ip());
+        let socket = request.extensions().get::<Peer>().map(|peer| peer.0);
+        let peer = socket.map(|socket| socket.ip());
         let hop = request::Hop {
             flow: &self.flow,
             peer,
@@ -109,13 +111,15 @@ impl Passage {
             upstream: &self.upstream.base,
         };
         let (parts, body) = request.into_parts();
-        match (body.verdict(), client) {
+        match (body.verdict(), socket) {
             (Verdict::Verified(verified), _) => {
                 self.ledger.genuine(Some(verified), SystemTime::now());
                 self.ledger.tally().accepted();
             }
-            (Verdict::Observed(reason), Some(client)) => {
-                self.ledger.observed(*reason, &parts, &body, client);
+            (Verdict::Observed(reason), Some(peer)) => {
+                let client = client::address(peer.ip(), &parts.headers, |hop| self.trusts(hop));
+                let sender = Sender { client, peer };
+                self.ledger.observed(*reason, &parts, &body, sender);
             }
             (Verdict::Observed(reason), None) => self.ledger.tally().observed(reason.as_str()),
         }

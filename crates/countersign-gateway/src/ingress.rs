@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use countersign_tower::{ClientAddress, Handshake, Refusal, Refused};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -18,10 +18,10 @@ use crate::forward::Peer;
 use crate::handshake::Visits;
 use crate::listener::{Responder, Unread};
 use crate::live::Current;
-use crate::rejections::{Rejections, Sketch};
+use crate::rejections::{Rejections, Sender, Sketch};
 
 mod chatter;
-mod client;
+pub(crate) mod client;
 pub(crate) mod endpoint;
 pub(crate) mod ledger;
 pub(crate) mod reply;
@@ -53,7 +53,8 @@ impl Ingress {
     fn stray<B>(&self, request: Request<B>, peer: SocketAddr) -> Response<Body> {
         if let Some(suppressed) = self.strays.may_speak() {
             let (head, _) = request.into_parts();
-            let sketch = Sketch::new(Refusal::UnknownFlow, &head, peer);
+            let sender = self.sender(&head.headers, peer);
+            let sketch = Sketch::new(Refusal::UnknownFlow, &head, sender);
             // It may be a tenant's by its path, and nobody can say whose: whoever runs the gateway is told.
             let operator = self.current.load().config.organization.to_shared();
             let now = SystemTime::now();
@@ -61,7 +62,7 @@ impl Ingress {
                 .rejections
                 .note(None, operator, sketch, suppressed, now);
             tracing::info!(
-                client.address = %peer,
+                client.address = %sender,
                 rejection = entry.number,
                 suppressed = some(suppressed),
                 "refused: no such flow"
@@ -72,6 +73,14 @@ impl Ingress {
 }
 
 impl Ingress {
+    /// Whom a request is from, for those who read about it.
+    fn sender(&self, headers: &HeaderMap, peer: SocketAddr) -> Sender {
+        let live = self.current.load();
+        let trusts = |hop| live.config.ingress.trusts(hop);
+        let client = client::address(peer.ip(), headers, trusts);
+        Sender { client, peer }
+    }
+
     /// A handshake was answered; what it asks for beyond that is done later.
     fn shaken(&self, endpoint: &Endpoint, handshake: &Handshake, peer: SocketAddr) {
         endpoint.ledger.shaken(peer);
@@ -118,9 +127,12 @@ impl Responder for Ingress {
                     // Taken out, so that it does not live as long as the sender takes to read its answer.
                     let refused = response.extensions_mut().remove::<Arc<Refused>>();
                     let policy = endpoint.policy();
-                    endpoint
-                        .ledger
-                        .refused(refusal, refused.as_deref(), &policy, peer);
+                    let refused = refused.as_deref();
+                    let sender = match refused {
+                        Some(refused) => self.sender(&refused.head().headers, peer),
+                        None => Sender { client: None, peer },
+                    };
+                    endpoint.ledger.refused(refusal, refused, &policy, sender);
                 }
                 response
             }

@@ -6,7 +6,8 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -39,7 +40,6 @@ pub(crate) struct Entry {
 /// What is told of a refused request.
 #[derive(Clone, Debug)]
 pub(crate) struct Sketch {
-    pub(crate) client: SocketAddr,
     /// The signed time minus ours, in milliseconds.
     pub(crate) clock_difference: Option<i64>,
     /// How long the body is, by its `Content-Length`.
@@ -54,8 +54,28 @@ pub(crate) struct Sketch {
     /// How long the body is, where it was read.
     pub(crate) read: Option<usize>,
     pub(crate) refusal: Refusal,
+    pub(crate) sender: Sender,
     /// The path, and the names of the query.
     pub(crate) target: Box<str>,
+}
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender {
+    /// The sender's own address; none where our proxies do not say.
+    pub(crate) client: Option<IpAddr>,
+    /// The other end of the connection.
+    pub(crate) peer: SocketAddr,
+}
+
+/// The sender, or whoever speaks for it.
+impl fmt::Display for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.client {
+            Some(client) if client != self.peer.ip().to_canonical() => client.fmt(f),
+            _ => self.peer.fmt(f),
+        }
+    }
 }
 
 /// Which refused requests are asked for.
@@ -181,14 +201,13 @@ impl Entry {
 
 impl Sketch {
     /// What may be told of this request.
-    pub(crate) fn new(refusal: Refusal, head: &Parts, client: SocketAddr) -> Self {
+    pub(crate) fn new(refusal: Refusal, head: &Parts, sender: Sender) -> Self {
         let declared = head.headers.get(CONTENT_LENGTH);
         let difference = match refusal {
             Refusal::Rejected(rejection) => rejection.clock_difference(),
             _ => None,
         };
         Self {
-            client,
             clock_difference: difference,
             declared: declared.and_then(|value| value.to_str().ok()?.parse().ok()),
             headers: names(head),
@@ -197,6 +216,7 @@ impl Sketch {
             observed: false,
             read: None,
             refusal,
+            sender,
             target: shown(
                 head.uri
                     .path_and_query()

@@ -54,7 +54,8 @@ fn each_refusal_is_told_with_its_reason_and_what_is_known_of_the_request() {
     );
     let names = forged["headers"].as_array().unwrap();
     assert!(names.contains(&"x-webhook-signature".into()), "{names:?}");
-    assert!(forged["client"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert_eq!(forged["client"], "127.0.0.1");
+    assert!(forged["peer"].as_str().unwrap().starts_with("127.0.0.1:"));
 
     let forged = gateway
         .admin("/rejections?flow=orders&reason=bad_signature")

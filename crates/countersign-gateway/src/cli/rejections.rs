@@ -68,7 +68,8 @@ struct Rejection {
     reason: String,
     message: String,
     observed: bool,
-    client: String,
+    client: Option<String>,
+    peer: String,
     method: String,
     target: String,
     headers: Vec<String>,
@@ -192,7 +193,7 @@ fn show(rejection: &Rejection, out: &mut Out) -> io::Result<()> {
         "    {} {} from {}, {}",
         printable(&rejection.method),
         rejection.target.escape_debug(),
-        rejection.client,
+        rejection.client.as_ref().unwrap_or(&rejection.peer),
         size(rejection.declared_bytes, rejection.read_bytes)
     )?;
     if !rejection.keys.is_empty() {
@@ -261,7 +262,7 @@ mod tests {
     const ONE: &str = r#"{
         "number": 7, "time": "2026-11-21T12:00:00.000Z", "flow": "orders", "reason": "stale_timestamp",
         "message": "the signature is genuine, its time too far back", "observed": false,
-        "client": "192.0.2.1:5000", "method": "POST", "target": "/hooks/orders?a=…\u001b",
+        "client": "192.0.2.1", "peer": "192.0.2.9:5000", "method": "POST", "target": "/hooks/orders?a=…\u001b",
         "headers": ["host", "x-webhook-signature"], "keys": ["2026", "old"], "clock_difference_ms": -400500,
         "declared_bytes": 4, "read_bytes": 4, "suppressed": 3,
         "hints": [{ "kind": "clock", "message": "genuine but for its time" }] }"#;
@@ -275,7 +276,7 @@ mod tests {
         let text = printed.text();
         for part in [
             "#7 orders refused: stale_timestamp",
-            "POST /hooks/orders?a=…\\u{1b} from 192.0.2.1:5000, 4 bytes",
+            "POST /hooks/orders?a=…\\u{1b} from 192.0.2.1, 4 bytes",
             "keys tried: 2026, old",
             "signed 400.5 s before it was received",
             "hint: genuine but for its time",

@@ -10,7 +10,7 @@ use http::request::Parts;
 
 use super::chatter::Chatter;
 use crate::config::Flow;
-use crate::rejections::{Entry, Rejections, Sketch};
+use crate::rejections::{Entry, Rejections, Sender, Sketch};
 use crate::tally::Tally;
 
 /// Counts and tells what becomes of one flow's requests.
@@ -60,20 +60,20 @@ impl Ledger {
         reason: Reason,
         head: &Parts,
         body: &VerifiedBody,
-        peer: SocketAddr,
+        sender: Sender,
     ) {
         self.tally.observed(reason.as_str());
         let Some(suppressed) = self.may_speak() else {
             return;
         };
         let now = SystemTime::now();
-        let sketch = Sketch::new(Refusal::Rejected(reason.into()), head, peer);
+        let sketch = Sketch::new(Refusal::Rejected(reason.into()), head, sender);
         let (read, auth) = (body.bytes().len(), body.policy().auth());
         let sketch = sketch.judged(read, auth, now).let_in();
         let entry = self.note(sketch, suppressed, now);
         tracing::info!(
             flow.id = %self.flow.id,
-            client.address = %peer,
+            client.address = %sender,
             reason = reason.as_str(),
             rejection = entry.number,
             suppressed = some(suppressed),
@@ -87,13 +87,13 @@ impl Ledger {
         refusal: Refusal,
         refused: Option<&Refused>,
         policy: &Policy,
-        peer: SocketAddr,
+        sender: Sender,
     ) {
         if matches!(refusal, Refusal::Acknowledged) {
             self.tally.repeated();
             tracing::debug!(
                 flow.id = %self.flow.id,
-                client.address = %peer,
+                client.address = %sender,
                 "a repeat, acknowledged once more"
             );
             return;
@@ -103,13 +103,13 @@ impl Ledger {
             return;
         };
         let entry = refused.map(|refused| {
-            let sketch = Sketch::new(refusal, refused.head(), peer);
+            let sketch = Sketch::new(refusal, refused.head(), sender);
             self.keep(sketch, refused, policy, suppressed)
         });
         let entry = entry.as_deref();
         tracing::info!(
             flow.id = %self.flow.id,
-            client.address = %peer,
+            client.address = %sender,
             reason = refusal.as_str(),
             hint = refusal.hint().map(tracing::field::display),
             clock_difference_ms = entry.and_then(|entry| entry.sketch.clock_difference),

@@ -241,3 +241,6 @@ const MOST_FLOWS: usize = 256;
 const LARGEST_BODY: usize = 1 << 20;
 /// How often what is kept is gone through.
 const SWEEP: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;

@@ -19,8 +19,25 @@ fn refusal(reason: Reason) -> Refusal {
 }
 
 fn sketch() -> Sketch {
-    let client = "192.0.2.1:1".parse().unwrap();
-    Sketch::new(refusal(Reason::BadSignature), &head("/", &[]), client)
+    Sketch::new(refusal(Reason::BadSignature), &head("/", &[]), sender(None))
+}
+
+fn sender(client: Option<&str>) -> Sender {
+    Sender {
+        client: client.map(|client| client.parse().unwrap()),
+        peer: "[::ffff:192.0.2.1]:1".parse().unwrap(),
+    }
+}
+
+#[test]
+fn a_sender_behind_a_proxy_is_told_by_its_own_address() {
+    for (client, told) in [
+        (Some("203.0.113.7"), "203.0.113.7"),
+        (Some("192.0.2.1"), "[::ffff:192.0.2.1]:1"),
+        (None, "[::ffff:192.0.2.1]:1"),
+    ] {
+        assert_eq!(sender(client).to_string(), told);
+    }
 }
 
 pub(super) fn entry(flow: &str) -> Entry {
@@ -133,11 +150,7 @@ fn what_is_told_of_one_request_is_bounded() {
     }
     head.method = "M".repeat(500).parse().unwrap();
 
-    let sketch = Sketch::new(
-        refusal(Reason::BadSignature),
-        &head,
-        "[::1]:1".parse().unwrap(),
-    );
+    let sketch = Sketch::new(refusal(Reason::BadSignature), &head, sender(None));
 
     let of_headers: usize = sketch.headers.iter().map(|name| name.len()).sum();
     assert!(sketch.target.len() <= 2 * LONGEST_TARGET);
@@ -160,7 +173,7 @@ fn keys_are_named_where_they_were_tried_and_only_those_that_count() {
     let ring = Keyring::new([key("old").not_after(now), key("new")]).unwrap();
     let auth = Auth::Signature(Verifier::new(&Scheme::preset("github").unwrap(), &ring).unwrap());
     let tried = |reason| {
-        let sketch = Sketch::new(refusal(reason), &head("/", &[]), "[::1]:1".parse().unwrap());
+        let sketch = Sketch::new(refusal(reason), &head("/", &[]), sender(None));
         let keys = sketch.judged(4, &auth, now).keys;
         keys.iter().map(ToString::to_string).collect::<Vec<_>>()
     };

@@ -4,7 +4,7 @@ use countersign::Reason;
 use countersign_tower::Refusal;
 
 use super::*;
-use crate::rejections::Sketch;
+use crate::rejections::{Sender, Sketch};
 
 fn refused(gateway: &Gateway, flow: Option<&str>, organization: &str, refusal: Refusal) {
     let (head, ()) = http::Request::builder()
@@ -15,7 +15,11 @@ fn refused(gateway: &Gateway, flow: Option<&str>, organization: &str, refusal: R
         .body(())
         .unwrap()
         .into_parts();
-    let sketch = Sketch::new(refusal, &head, "192.0.2.1:5000".parse().unwrap());
+    let sender = Sender {
+        client: Some("203.0.113.7".parse().unwrap()),
+        peer: "192.0.2.1:5000".parse().unwrap(),
+    };
+    let sketch = Sketch::new(refusal, &head, sender);
     let (flow, now) = (flow.map(Arc::from), SystemTime::now());
     gateway
         .state
@@ -55,7 +59,7 @@ async fn a_refused_request_is_shown_without_anything_that_may_be_secret() {
     );
     assert_eq!(one["declared_bytes"], 12);
     assert_eq!(one["read_bytes"], Value::Null);
-    assert_eq!(one["client"], "192.0.2.1:5000");
+    assert_eq!((&one["client"], &one["peer"]), (&"203.0.113.7".into(), &"192.0.2.1:5000".into()));
     assert_eq!(one["hints"], Value::Null);
     assert!(!reply.json.to_string().contains("canary"), "{}", reply.json);
 }

@@ -1,0 +1,188 @@
+//! What is looked at, what is kept, and what another configuration changes.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use countersign::{Keyring, Reason, Scheme, Secret, Signer};
+use countersign_queue::{Options, Queue};
+use countersign_tower::{MemoryReplayGuard, Policy, VerifyLayer};
+use http_body_util::Full;
+use tempfile::TempDir;
+use tokio::task::yield_now;
+use tower::{ServiceExt, service_fn};
+use tower_layer::Layer;
+
+use super::*;
+use crate::config::Config;
+use crate::deliver::{Client, Trust};
+use crate::handshake::Registrations;
+use crate::ingress::endpoint::Backends;
+use crate::keysource::Keys;
+use crate::rejections::{Rejections, Sender as From, Sketch};
+use crate::tasks::Tasks;
+
+const SIGNED: &str = "[[flows]]\nid = \"orders\"\ndiagnose = true\nforward = \"http://127.0.0.1:1\"\n\
+    auth = { scheme = \"github\", keys = [{ secret = \"the secret of the flow\" }] }\n";
+const KEYED: &str = "[[flows]]\nid = \"orders\"\ndiagnose = true\nforward = \"http://127.0.0.1:1\"\n\
+    auth = { mode = \"api_key\", keys = [{ secret = \"the secret of the flow\" }] }\n";
+
+struct Bench {
+    backends: Backends,
+    current: Current,
+    _folder: TempDir,
+}
+
+impl Bench {
+    fn new(config: &str) -> (Self, Waiting) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("events.db");
+        let config = Config::parse(config, Path::new("countersign.toml")).unwrap();
+        let (sender, waiting) = queue();
+        let backends = Backends {
+            client: Client::new(&config.delivery.addresses, &[]).unwrap(),
+            guard: MemoryReplayGuard::new(1),
+            keys: Keys::new(
+                Client::new(&config.delivery.addresses, &[]).unwrap(),
+                Trust::of_this_machine(),
+            ),
+            queue: Queue::open(&store, Options::default()).unwrap(),
+            registrations: Registrations::load(&store).unwrap(),
+            rejections: Arc::new(Rejections::new(SystemTime::now(), sender)),
+        };
+        let live = Live::new(config, &backends, None);
+        let bench = Self {
+            backends,
+            current: Arc::new(ArcSwap::from_pointee(live)),
+            _folder: folder,
+        };
+        (bench, waiting)
+    }
+
+    fn reload(&self, config: &str) {
+        let config = Config::parse(config, Path::new("countersign.toml")).unwrap();
+        let live = Live::new(config, &self.backends, Some(&self.current.load()));
+        self.current.store(Arc::new(live));
+    }
+
+    /// Has the flow refuse a request that another secret signed, and notes it.
+    async fn refuse(&self, secret: &str, size: usize) -> Arc<Entry> {
+        let (refusal, refused) = self.refused(secret, size).await;
+        let from = From {
+            client: None,
+            peer: "127.0.0.1:1".parse().unwrap(),
+        };
+        let sketch = Sketch::new(refusal, refused.head(), from);
+        let rejections = &self.backends.rejections;
+        let now = SystemTime::now();
+        let entry = rejections.note(Some("orders".into()), "default".into(), sketch, 0, now);
+        rejections.diagnose(&entry, &refused);
+        entry
+    }
+
+    async fn refused(&self, secret: &str, size: usize) -> (Refusal, Arc<Refused>) {
+        let policy: Arc<Policy> = self.current.load().endpoint("orders").unwrap().policy();
+        let inner = service_fn(|_| async { unreachable!("it is refused") });
+        let layer = VerifyLayer::new(policy).keep_refused(true);
+        let mut request = http::Request::new(Bytes::from(vec![b'x'; size]));
+        *request.method_mut() = Method::POST;
+        let headers = request.headers_mut();
+        for name in ["authorization", "cookie", "x-api-key"] {
+            headers.insert(name, "canary".parse().unwrap());
+        }
+        let scheme = Scheme::preset("github").unwrap();
+        let signer = Signer::new(&scheme, &Keyring::single(Secret::new(secret))).unwrap();
+        signer.sign(&mut request, SystemTime::now()).unwrap();
+        let service = layer.layer(inner);
+        let response: Result<http::Response<_>, std::convert::Infallible> =
+            service.oneshot(request.map(Full::new)).await;
+        let _: &http::Response<countersign_tower::ReplyBody<Full<Bytes>>> =
+            response.as_ref().unwrap();
+        let extensions = response.as_ref().unwrap().extensions();
+        let refused = extensions.get::<Arc<Refused>>().unwrap();
+        (*extensions.get::<Refusal>().unwrap(), Arc::clone(refused))
+    }
+}
+
+async fn looked_at(entry: &Entry, done: impl Fn(&[Hint]) -> bool) -> Vec<&'static str> {
+    loop {
+        if let Some(hints) = entry.hints().filter(|hints| done(hints)) {
+            return hints.iter().map(|hint| hint.kind).collect();
+        }
+        yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_is_looked_at_again_under_another_configuration() {
+    let (bench, waiting) = Bench::new(SIGNED);
+    let tasks = Tasks::new();
+    let current = Arc::clone(&bench.current);
+    tasks.spawn(move |stop| run(waiting, current, stop));
+    let entry = bench.refuse("another secret of some length", 4).await;
+
+    let before = looked_at(&entry, |_| true).await;
+    bench.reload(&SIGNED.replace("the secret of the flow", "another secret of some length"));
+    tokio::time::advance(SWEEP).await;
+    let after = looked_at(&entry, |hints| !hints.is_empty()).await;
+
+    assert_eq!(before, [] as [&str; 0]);
+    assert_eq!(after, ["configuration"]);
+    tasks.drain(Duration::from_secs(5)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_there_is_no_room_for_is_said_to_be_skipped() {
+    let (bench, _waiting) = Bench::new(&format!("{SIGNED}body_limit = \"2MiB\"\n"));
+
+    let large = bench.refuse("another secret of some length", LARGEST_BODY + 1).await;
+    assert_eq!(large.hints().unwrap()[0].kind, SKIPPED);
+    for _ in 0..MOST_WAITING {
+        let entry = bench.refuse("another secret of some length", 4).await;
+        assert!(entry.hints().is_none());
+    }
+    let late = bench.refuse("another secret of some length", 4).await;
+
+    assert_eq!(late.hints().unwrap()[0].kind, SKIPPED);
+}
+
+#[tokio::test]
+async fn credentials_are_not_kept_and_requests_that_are_nothing_else_not_at_all() {
+    for (config, kept) in [(SIGNED, true), (KEYED, false)] {
+        let (bench, mut waiting) = Bench::new(config);
+        bench.refuse("another secret of some length", 4).await;
+        let case = waiting.0.recv().await.unwrap();
+        let flow = Arc::clone(bench.current.load().flow("orders").unwrap());
+
+        let case = case.kept_for(&flow);
+
+        assert_eq!(case.is_some(), kept, "{config}");
+        for name in ["authorization", "cookie"] {
+            assert!(
+                !case.iter().any(|case| case.headers.contains_key(name)),
+                "{name}"
+            );
+        }
+        assert!(
+            case.iter()
+                .all(|case| case.headers.contains_key("x-hub-signature-256"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_request_to_a_flow_that_is_gone_gets_no_hint() {
+    let (bench, mut waiting) = Bench::new(SIGNED);
+    let entry = bench.refuse("another secret of some length", 4).await;
+    let case = waiting.0.recv().await.unwrap();
+
+    bench.reload("");
+    let live = bench.current.load_full();
+
+    assert!(look(case, &live, false).await.is_none());
+    assert!(entry.hints().is_none());
+    assert_eq!(
+        entry.sketch.refusal,
+        Refusal::Rejected(Reason::BadSignature.into())
+    );
+}
