@@ -13,6 +13,12 @@ use countersign_queue::EventId;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+mod elements;
+mod tokens;
+
+pub use elements::{form_fields, json_pointer, url_forms};
+pub use tokens::{json_web_token, token_accepted};
+
 // Two readers are private to their crates; their files stand on their own, so they are compiled in here.
 #[expect(dead_code, reason = "not everything of it is read here")]
 #[path = "../../crates/countersign-gateway/src/cli/message.rs"]
@@ -28,13 +34,17 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("basic_credentials", basic_credentials),
     ("configuration", configuration),
     ("event_id", event_id),
+    ("form_fields", form_fields),
     ("http_message", http_message),
+    ("json_pointer", json_pointer),
+    ("json_web_token", json_web_token),
     ("message_template", message_template),
     ("scheme_description", scheme_description),
     ("signature_headers", signature_headers),
     ("step_url", step_url),
     ("stored_headers", stored_headers),
     ("timestamps", timestamps),
+    ("url_forms", url_forms),
 ];
 
 /// Runs the target `name`.

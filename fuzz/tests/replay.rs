@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use countersign_fuzz::{TARGETS, is_genuine, lets_in, step};
+use countersign_fuzz::{TARGETS, is_genuine, lets_in, step, token_accepted};
 
 #[test]
 fn every_corpus_file_is_survived() {
@@ -51,6 +51,10 @@ fn genuine_seeds_are_accepted_and_no_others() {
     assert_eq!(
         accepted("basic_credentials", lets_in),
         ["genuine", "lower_case"]
+    );
+    assert_eq!(
+        accepted("json_web_token", |bytes| token_accepted(bytes).is_some()),
+        ["es256_genuine", "rs512_detached_genuine"]
     );
     assert_eq!(
         accepted("step_url", |bytes| std::str::from_utf8(bytes)

@@ -38,6 +38,7 @@ pub(crate) fn only_field<'a>(
 
 /// The text with one field of this name, at its end, and the others as they are.
 pub(crate) fn put(text: &[u8], name: &str, value: &[u8]) -> Result<Vec<u8>, Malformed> {
+    pairs(text).try_for_each(|pair| pair.map(|_| ()))?;
     let mut fields = Vec::new();
     for pair in text.split(|byte| *byte == b'&') {
         let (key, _) = cut(pair)?;

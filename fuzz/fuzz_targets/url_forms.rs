@@ -1,0 +1,4 @@
+//! See `url_forms` in `src/lib.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| countersign_fuzz::run("url_forms", bytes));
