@@ -7,10 +7,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::element::{Source, Token};
-use crate::json::Json;
+use crate::json::{Json, Pointer, Reading};
 use crate::mac;
+use crate::scheme::Place;
 use crate::{Auth, Scheme, SchemeError, Secret, Signed, Verified, Verifier};
 
 mod answer;
@@ -34,6 +36,8 @@ pub(crate) use proof::Expected;
 pub struct Handshakes {
     forms: Arc<[HandshakeForm]>,
     parameters: Parameters,
+    /// Every place of a body that is looked at, so that a body is read once.
+    places: Arc<[Pointer]>,
 }
 
 /// Texts that the receiver's configuration gives, some of them secret.
@@ -52,19 +56,25 @@ impl Handshakes {
         let shared = scheme.shared_key().is_some();
         let forms = scheme.handshakes().iter();
         let forms = forms.filter(|form| form.visit.is_none() || !shared);
-        Self {
-            forms: forms.cloned().collect(),
-            parameters: Parameters::new(),
-        }
+        Self::new(forms.cloned().collect(), Parameters::new())
     }
 
     /// A handshake that goes with any scheme, by name.
     pub fn preset(name: &str) -> Option<Self> {
-        let forms = preset::find(name)?;
-        Some(Self {
+        preset::find(name).map(|forms| Self::new(forms, Parameters::new()))
+    }
+
+    fn new(forms: Vec<HandshakeForm>, parameters: Parameters) -> Self {
+        let places = forms.iter().flat_map(HandshakeForm::places);
+        let places = places.filter_map(|place| match place {
+            Place::Json(pointer) => Some(pointer.clone()),
+            _ => None,
+        });
+        Self {
+            places: places.collect(),
             forms: forms.into(),
-            parameters: Parameters::new(),
-        })
+            parameters,
+        }
     }
 
     /// The names of the handshakes that go with any scheme, in order.
@@ -78,10 +88,7 @@ impl Handshakes {
         let forms = self.forms.iter().chain(others.forms.iter());
         let mut parameters = self.parameters;
         parameters.extend(others.parameters.clone());
-        Self {
-            forms: forms.cloned().collect(),
-            parameters,
-        }
+        Self::new(forms.cloned().collect(), parameters)
     }
 
     /// Whether there are none.
@@ -125,16 +132,18 @@ impl Handshakes {
         auth: &Auth,
         request: &Signed<'_>,
     ) -> Result<Option<HandshakeAnswer>, WrongToken> {
+        let reading = Reading::default();
+        let asked = self.asked(auth, request, &reading);
         let mut wrong = Ok(None);
         for form in self.forms.iter() {
-            if form.signed || form.takes.is_some() || !applies(form, request) {
+            if form.signed || form.takes.is_some() || !asked.is(form) {
                 continue;
             }
-            if self.has_token(form, request) == Some(false) {
+            if self.has_token(form, &asked) == Some(false) {
                 wrong = Err(WrongToken(()));
                 continue;
             }
-            if let Some(answer) = self.answer(form, auth, request, None) {
+            if let Some(answer) = self.answer(form, &asked, None) {
                 return Ok(Some(answer));
             }
         }
@@ -151,10 +160,12 @@ impl Handshakes {
         if request.body.len() > LARGEST {
             return None;
         }
+        let reading = Reading::default();
+        let asked = self.asked(auth, request, &reading);
         let mut signed = self.forms.iter().filter(|form| form.signed);
         signed.find_map(|form| {
-            let fits = applies(form, request);
-            fits.then(|| self.answer(form, auth, request, Some(verified)))?
+            let fits = asked.is(form);
+            fits.then(|| self.answer(form, &asked, Some(verified)))?
         })
     }
 
@@ -162,38 +173,59 @@ impl Handshakes {
     ///
     /// Nothing proves who brings it: ask only while somebody has said that the sender is about to.
     pub fn offer(&self, auth: &Auth, request: &Signed<'_>) -> Option<(Secret, HandshakeAnswer)> {
+        let reading = Reading::default();
+        let asked = self.asked(auth, request, &reading);
         let mut forms = self.forms.iter();
         forms.find_map(|form| {
-            let place = form.takes.as_ref().filter(|_| applies(form, request))?;
-            let secret = Plain::default().read(place, &source(request))?;
-            let answer = self.answer(form, auth, request, None)?;
+            let place = form.takes.as_ref().filter(|_| asked.is(form))?;
+            let secret = Plain::default().read(place, &asked.source)?;
+            let answer = self.answer(form, &asked, None)?;
             Some((Secret::new(secret), answer))
         })
     }
 
+    fn asked<'a>(
+        &'a self,
+        auth: &'a Auth,
+        request: &Signed<'a>,
+        reading: &'a Reading,
+    ) -> Asked<'a> {
+        Asked {
+            auth,
+            now: request.now,
+            source: Source {
+                method: request.method,
+                url: request.url,
+                headers: request.headers,
+                body: request.body,
+                json: Json::new(&self.places, reading),
+                token: Token::default(),
+                listed: &[],
+            },
+        }
+    }
+
     /// Whether the token is the receiver's; nothing where there is none to compare with.
-    fn has_token(&self, form: &HandshakeForm, request: &Signed<'_>) -> Option<bool> {
+    fn has_token(&self, form: &HandshakeForm, asked: &Asked<'_>) -> Option<bool> {
         let token = form.token.as_ref()?;
         let own = self.parameters.get(&token.parameter)?;
-        let sent = token.from.read(&source(request)).ok()??;
+        let sent = token.from.read(&asked.source).ok()??;
         Some(mac::same(own.expose(), &sent))
     }
 
     fn answer(
         &self,
         form: &HandshakeForm,
-        auth: &Auth,
-        request: &Signed<'_>,
+        asked: &Asked<'_>,
         verified: Option<&Verified>,
     ) -> Option<HandshakeAnswer> {
-        let source = source(request);
-        if form.token.is_some() && self.has_token(form, request) != Some(true) {
+        if form.token.is_some() && self.has_token(form, asked) != Some(true) {
             return None;
         }
         let visit = match &form.visit {
             None => None,
             Some(visit) => {
-                let url = visit.from.read(&source).ok()??;
+                let url = visit.from.read(&asked.source).ok()??;
                 let fits = visit.https.allows_with_query(&url);
                 Some(String::from_utf8(url.into_owned()).ok().filter(|_| fits)?)
             }
@@ -201,18 +233,18 @@ impl Handshakes {
         let (key, mac) = match &form.mac {
             None => Default::default(),
             Some(mac) => {
-                let challenge = Plain::from(mac).read(&mac.of, &source)?;
+                let challenge = Plain::from(mac).read(&mac.of, &asked.source)?;
                 let by = verified.and_then(Verified::key);
                 // Only the scheme's own keys: another's verifier would take what is sealed here for genuine.
-                let mut own =
-                    verifiers(auth).filter(|own| own.scheme().handshakes().contains(form));
+                let own = asked.verifiers();
+                let mut own = own.filter(|own| own.scheme().handshakes().contains(form));
                 let (key, tag) =
-                    own.find_map(|own| own.seal(by, request.now, challenge.as_bytes()))?;
+                    own.find_map(|own| own.seal(by, asked.now, challenge.as_bytes()))?;
                 (key.as_str(), mac.encoding.encode(&tag))
             }
         };
         let words = Words {
-            source: &source,
+            source: &asked.source,
             key,
             mac: &mac,
             parameters: &self.parameters,
@@ -221,31 +253,25 @@ impl Handshakes {
     }
 }
 
-fn verifiers(auth: &Auth) -> impl Iterator<Item = &Verifier> {
-    auth.parts().filter_map(|part| match part {
-        Auth::Signature(verifier) => Some(verifier),
-        _ => None,
-    })
+/// One request, and who it is addressed to.
+struct Asked<'a> {
+    auth: &'a Auth,
+    now: SystemTime,
+    source: Source<'a>,
 }
 
-fn applies(form: &HandshakeForm, request: &Signed<'_>) -> bool {
-    let source = source(request);
-    let conditions = &form.when.0;
-    // What cannot be read is no handshake.
-    conditions
-        .iter()
-        .all(|when| when.applies(&source) == Ok(true))
-}
+impl Asked<'_> {
+    /// Whether it is this handshake; what cannot be read is none.
+    fn is(&self, form: &HandshakeForm) -> bool {
+        let mut conditions = form.when.0.iter();
+        conditions.all(|when| when.applies(&self.source) == Ok(true))
+    }
 
-fn source<'a>(request: &Signed<'a>) -> Source<'a> {
-    Source {
-        method: request.method,
-        url: request.url,
-        headers: request.headers,
-        body: request.body,
-        json: Json::default(),
-        token: Token::default(),
-        listed: &[],
+    fn verifiers(&self) -> impl Iterator<Item = &Verifier> {
+        self.auth.parts().filter_map(|part| match part {
+            Auth::Signature(verifier) => Some(verifier),
+            _ => None,
+        })
     }
 }
 
