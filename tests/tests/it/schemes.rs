@@ -45,6 +45,51 @@ fn a_scheme_of_ones_own_is_tried_with_its_own_vectors() {
 }
 
 #[test]
+fn the_page_on_own_schemes_holds_as_it_stands() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/own-scheme.md");
+    let page = fs::read_to_string(page).unwrap();
+    let mut blocks = page.split("```toml\n").skip(1);
+    let mut block = || blocks.next().unwrap().split("```").next().unwrap();
+    let (_folder, scheme) = written(block());
+    let (_other, config) = written(block());
+    let path = |path: &PathBuf| path.to_str().unwrap().to_owned();
+    let sign = [
+        "sign",
+        "--scheme",
+        &path(&scheme),
+        "--secret",
+        "an acme secret of some length",
+        "--id",
+        "evt_1",
+        "--timestamp",
+        "1700000000",
+        "--data",
+        "{\"order\":7}",
+    ];
+
+    let tried = countersign(&["schemes", "test", scheme.to_str().unwrap()]);
+    let checked = countersign(&["config", "check", config.to_str().unwrap()]);
+
+    let signed = countersign(&sign);
+    assert!(
+        String::from_utf8_lossy(&signed.stdout).contains("ts=1700000000;sig=AZvg9xbxnAKBSr43"),
+        "{signed:?}"
+    );
+    let said = String::from_utf8_lossy(&tried.stdout);
+    assert!(
+        page.contains(&format!("schemes test acme.toml\n{said}")),
+        "{tried:?}"
+    );
+    assert!(checked.status.success(), "{checked:?}");
+    let table = page.split("| such as |").nth(1).unwrap();
+    let rows = table.lines().filter_map(|row| row.rsplit('|').nth(1));
+    for name in rows.flat_map(|row| row.split('`').skip(1).step_by(2)) {
+        let shown = countersign(&["schemes", "show", name]);
+        assert!(shown.status.success(), "{name}: {shown:?}");
+    }
+}
+
+#[test]
 fn a_scheme_that_does_not_hold_fails_by_the_names_of_its_vectors() {
     let (_folder, path) = written(&broken());
 

@@ -1,21 +1,26 @@
 //! The scheme and the secrets that a command works with.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
 use countersign::{Key, KeyId, Keyring, Scheme, Secret, Unit};
 
-use super::{Usage, input, usage};
+use super::{Usage, input, schemes, usage};
 use crate::random;
 
 /// How the sender signs.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct SchemeArgs {
-    /// How the signature is laid out: designer-cloud, workflow, standard-webhooks, or a sender such as github or stripe; a wrong name lists all.
-    #[arg(long, value_name = "NAME", default_value = "designer-cloud", value_parser = scheme)]
+    /// How the signature is laid out: designer-cloud, workflow, standard-webhooks, a sender such as github or stripe, or a file
+    /// with a scheme of your own; a wrong name lists all.
+    #[arg(long, value_name = "NAME|FILE", default_value = "designer-cloud", value_parser = scheme)]
     pub(crate) scheme: Scheme,
+
+    /// A text that the scheme wants from its receiver, such as `webhook_id=…` of paypal; may be repeated.
+    #[arg(long, value_name = "NAME=TEXT", value_parser = parameter)]
+    pub(crate) parameter: Vec<(String, String)>,
 
     /// The unit of the signed timestamp, where the sender differs from the scheme.
     #[arg(long, value_name = "UNIT")]
@@ -59,13 +64,18 @@ pub(crate) enum UnitName {
 impl SchemeArgs {
     /// The scheme asked for.
     pub(crate) fn scheme(&self) -> anyhow::Result<Scheme> {
-        let scheme = self.scheme.clone();
-        match self.unit {
-            None => Ok(scheme),
-            Some(unit) => scheme
+        let mut scheme = self.scheme.clone();
+        if let Some(unit) = self.unit {
+            let unfit = || Usage("`--unit` does not fit the scheme".to_owned());
+            scheme = scheme
                 .with_timestamp_unit(unit.into())
-                .context(Usage("`--unit` does not fit the scheme".to_owned())),
+                .with_context(unfit)?;
         }
+        for (name, text) in &self.parameter {
+            let unfit = || Usage(format!("`--parameter {name}` does not fit the scheme"));
+            scheme = scheme.with_parameter(name, text).with_context(unfit)?;
+        }
+        Ok(scheme)
     }
 }
 
@@ -146,10 +156,25 @@ fn inline(text: &str) -> Result<Secret, std::convert::Infallible> {
 }
 
 fn scheme(name: &str) -> Result<Scheme, String> {
+    if Path::new(name).extension().is_some() || name.contains(std::path::MAIN_SEPARATOR) {
+        let mut own = schemes::read(name).map_err(|error| format!("{error:#}"))?;
+        return match (own.pop(), own.is_empty()) {
+            (Some(only), true) => Ok(only),
+            (None, _) => Err("the file has no scheme".to_owned()),
+            (Some(_), false) => Err(
+                "the file has several schemes: give one of its own to each, or use `--config` and `--flow`".to_owned(),
+            ),
+        };
+    }
     Scheme::preset(name).ok_or_else(|| {
         let known: Vec<_> = Scheme::preset_names().collect();
         format!("the schemes are {}", known.join(", "))
     })
+}
+
+fn parameter(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("write it as `name=text`")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[cfg(test)]

@@ -182,7 +182,8 @@ struct Configuration {
     schemes: OwnSchemes,
 }
 
-fn read(which: &str) -> anyhow::Result<Vec<Scheme>> {
+/// The schemes of a file: one, or those of a configuration.
+pub(super) fn read(which: &str) -> anyhow::Result<Vec<Scheme>> {
     let path = Path::new(which);
     let name = input::name(path);
     let bytes = input::read(path).with_context(|| {
