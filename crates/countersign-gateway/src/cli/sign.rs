@@ -265,13 +265,13 @@ mod tests {
             refused.is::<Usage>() && refused.to_string().contains("--http"),
             "{refused}"
         );
-        let body = r#"{"signature":{"token":"a","timestamp":1700000000,"signature":""#;
+        let body = r#"{"signature":{"token":"a","timestamp":"1700000000","signature":""#;
         assert!(
             http.starts_with("POST / HTTP/1.1\ncontent-type: application/json\n"),
             "{http}"
         );
         assert!(
-            http.contains(&format!("\ncontent-length: 128\n\n{body}")),
+            http.contains(&format!("\ncontent-length: 131\n\n{body}")),
             "{http}"
         );
         assert!(curl.contains(&format!(" --data-binary '{body}")), "{curl}");

@@ -115,9 +115,10 @@ impl fmt::Display for SchemeError {
             }
             Self::NoLabel => f.write_str("the grammar has labels and a rule has no `label`"),
             Self::Nothing(what) => write!(f, "there is no {what}; give at least one"),
-            Self::OnlyVerifies => {
-                f.write_str("signatures of this scheme can be verified here and not made")
-            }
+            Self::OnlyVerifies => f.write_str(
+                "only its sender can sign under this scheme: RSA, ECDSA and JSON Web Tokens are \
+                 verified here and not made",
+            ),
             Self::OpenBrace(text) => {
                 write!(
                     f,

@@ -179,8 +179,11 @@ impl Way {
             return Ok(String::new());
         };
         let text = timestamp.unit.write(message.now).ok_or(SignError::Clock)?;
+        // Beside a signature that is a text in the body, a time is one too.
+        let is_beside = matches!(self.form.signature.from.as_slice(), [Place::Json(_)]);
         let kind = match timestamp.unit {
             Unit::Rfc3339 => Kind::Text,
+            _ if is_beside => Kind::Text,
             _ => Kind::Number,
         };
         match timestamp.from.iter().next() {
