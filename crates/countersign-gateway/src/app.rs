@@ -15,11 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Desk};
 use crate::config::Config;
-use crate::deliver::{Client, ClientError};
+use crate::deliver::{Client, ClientError, Trust};
 use crate::dispatch::Deliveries;
 use crate::handshake::{KeptError, Registrations, Visits};
 use crate::ingress::Ingress;
 use crate::ingress::endpoint::Backends;
+use crate::keysource::Keys;
 use crate::listener::{self, Limits, Responder};
 use crate::live::{Current, Live};
 use crate::rejections::Rejections;
@@ -60,6 +61,7 @@ impl App {
         let backends = Backends {
             client: Client::new(&config.delivery.addresses, &[admin_address])?,
             guard: MemoryReplayGuard::new(REPLAY_KEYS),
+            keys: Keys::new(visitor.clone(), Trust::of_this_machine()),
             queue: queue.clone(),
             registrations: registrations.clone(),
             rejections: Arc::clone(&rejections),

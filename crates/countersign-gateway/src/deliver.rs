@@ -8,7 +8,13 @@ mod failure;
 #[cfg(test)]
 pub(crate) mod receiver;
 mod request;
+mod trust;
 
+#[cfg(test)]
+pub(crate) use address::{Guard, Origin};
+#[cfg(test)]
+pub(crate) use client::Tls;
 pub(crate) use client::{Client, ClientError, SendError};
 pub(crate) use failure::Failure;
+pub(crate) use trust::Trust;
 pub(crate) use request::{StepRequest, Unsendable};

@@ -13,6 +13,7 @@ mod handshake;
 mod hop;
 mod htpasswd;
 mod ingress;
+mod keysource;
 mod listener;
 mod live;
 mod log;

@@ -3,7 +3,7 @@
 
 mod accept;
 mod auth;
-mod auth;
+mod certificates;
 mod cli;
 mod config;
 mod crash;

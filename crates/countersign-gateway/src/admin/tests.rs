@@ -17,8 +17,9 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::config::Config;
-use crate::deliver::Client;
+use crate::deliver::{Client, Trust};
 use crate::ingress::endpoint::Backends;
+use crate::keysource::Keys;
 use crate::live::Live;
 use crate::rejections::diagnose;
 
@@ -71,6 +72,10 @@ impl Gateway {
         let backends = Backends {
             client: Client::new(&config.delivery.addresses, &[]).unwrap(),
             guard: MemoryReplayGuard::new(1),
+            keys: Keys::new(
+                Client::for_strangers(&config.delivery.addresses, &[]).unwrap(),
+                Trust::of_this_machine(),
+            ),
             queue: queue.clone(),
             registrations: registrations.clone(),
             rejections: Arc::clone(&rejections),

@@ -151,12 +151,12 @@ impl Checker<'_> {
             return None;
         };
         let scheme = self.text("scheme", Some(scheme), |name| schemes.find(name));
-        if let Some(scheme) = &scheme {
-            self.warn_of_weakness(file.span(), scheme);
-        }
         let scheme = scheme.and_then(|scheme| self.unit(scheme, auth.timestamp.as_ref()));
         let scheme = scheme.and_then(|scheme| self.parameters(scheme, auth.parameters.as_ref()));
         let (scheme, parameters) = scheme.unzip();
+        if let Some(scheme) = &scheme {
+            self.warn_of_weakness(file.span(), scheme);
+        }
         let parameters = parameters.unwrap_or_default();
         let brought = scheme.as_ref().is_some_and(handshake::brings_a_secret);
         if auth.keys.is_none() && brought {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::{Spanned, Value};
 
@@ -155,6 +155,7 @@ pub(super) struct AuthFile {
 pub(super) struct KeyFile {
     #[serde(default)]
     pub(super) allow_weak_secret: bool,
+    pub(super) fetch: Option<Spanned<Value>>,
     pub(super) id: Option<Text>,
     pub(super) not_after: Option<Spanned<Value>>,
     pub(super) not_before: Option<Spanned<Value>>,
@@ -255,6 +256,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for EitherVisitor<T> {
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
         Ok(Either::Plain(Value::String(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        let list = Vec::deserialize(SeqAccessDeserializer::new(list))?;
+        Ok(Either::Plain(Value::Array(list)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {

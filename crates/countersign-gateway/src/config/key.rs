@@ -62,14 +62,14 @@ impl Checker<'_> {
                 None
             }
         };
-        let key = match (&file.secret, &file.sha256) {
-            (Some(secret), None) => {
+        let key = match (&file.secret, &file.sha256, &file.fetch) {
+            (Some(secret), None, None) => {
                 let at = secret.span();
                 let secret = self.secret("secret", secret)?;
                 self.note_equal(fingerprint(&secret), at);
                 Key::new(id?, secret)
             }
-            (None, Some(sha256)) => {
+            (None, Some(sha256), None) => {
                 let hash = self.text("sha256", Some(sha256), digest)?;
                 self.note_equal(hash, sha256.span());
                 self.accept(
@@ -78,15 +78,16 @@ impl Checker<'_> {
                     Key::hashed(id?, sha256.get_ref()).map_err(|error| unfit(&error.into())),
                 )?
             }
-            (Some(_), Some(_)) => {
+            (None, None, Some(fetch)) => self.fetched(id?, fetch)?,
+            (Some(_), Some(_), _) | (_, Some(_), Some(_)) | (Some(_), _, Some(_)) => {
                 self.refuse(
                     span,
-                    "one of the `keys` has both `secret` and `sha256`",
+                    "one of the `keys` has more than one of `secret`, `sha256` and `fetch`",
                     "keep one of them",
                 );
                 return None;
             }
-            (None, None) => {
+            (None, None, None) => {
                 self.refuse(
                     span,
                     "one of the `keys` has no `secret`",
@@ -113,6 +114,22 @@ impl Checker<'_> {
         };
         let key = not_before.into_iter().fold(key, Key::not_before);
         Some(not_after.into_iter().fold(key, Key::not_after))
+    }
+
+    /// A key that is found by a URL: the scheme's, or one that is written out.
+    fn fetched(&mut self, id: KeyId, fetch: &Spanned<Value>) -> Option<Key> {
+        match fetch.get_ref() {
+            Value::Boolean(true) => Some(Key::fetched(id)),
+            Value::String(url) => Some(Key::fetched_from(id, url)),
+            _ => {
+                self.refuse(
+                    fetch.span(),
+                    "`fetch` is neither `true` nor a URL",
+                    "write `fetch = true`, or `secret` with the key itself",
+                );
+                None
+            }
+        }
     }
 
     fn time(&mut self, key: &str, written: Option<&Spanned<Value>>) -> Option<SystemTime> {

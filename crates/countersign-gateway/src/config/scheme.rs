@@ -8,11 +8,11 @@ use std::ops::Range;
 use countersign::{Handshakes, Scheme, Unit, Unproven, Weakness};
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use toml::Spanned;
+use toml::{Spanned, Value};
 
 use super::check::Checker;
 use super::error::{Fault, quoted};
-use super::file::{Secretive, Text};
+use super::file::{Either, Secretive, Text};
 use super::handshake::Given;
 use super::key::unfit;
 
@@ -125,14 +125,22 @@ impl Checker<'_> {
     /// Tells what a scheme does not protect against.
     pub(super) fn warn_of_weakness(&mut self, span: Range<usize>, scheme: &Scheme) {
         for weakness in scheme.weaknesses() {
-            if let Weakness::PlainHash | Weakness::Token | Weakness::UnsignedBody(_) = weakness {
-                let message = format!("`{}` is weak: {weakness}", scheme.name());
-                self.warn(
-                    span.clone(),
-                    message,
-                    "use another way of signing if the sender has one",
-                );
-            }
+            let help = match &weakness {
+                Weakness::PlainHash | Weakness::Token | Weakness::UnsignedBody(_) => {
+                    "use another way of signing if the sender has one".to_owned()
+                }
+                Weakness::SharedKey(_, Some(name)) => {
+                    format!(
+                        "add `parameters = {{ {name} = \"…\" }}` to `auth`: requests for others are refused then"
+                    )
+                }
+                Weakness::SharedKey(_, None) => {
+                    "have the receiver look at whom each request is about".to_owned()
+                }
+                _ => continue,
+            };
+            let message = format!("`{}` is weak: {weakness}", scheme.name());
+            self.warn(span.clone(), message, help);
         }
     }
 
@@ -146,6 +154,22 @@ impl Checker<'_> {
         let mut given = Vec::new();
         for (name, written) in parameters.into_iter().flat_map(Spanned::get_ref) {
             let key = name.get_ref().as_str();
+            if let Either::Plain(Value::Array(values)) = written.get_ref() {
+                for value in values {
+                    let filled = match value.as_str() {
+                        None => Err(Fault::new(
+                            "has what is not a text",
+                            "write a list of texts",
+                        )),
+                        Some(text) => scheme
+                            .clone()
+                            .with_parameter(key, text)
+                            .map_err(|error| unfit(&error)),
+                    };
+                    scheme = self.accept(key, written.span(), filled)?;
+                }
+                continue;
+            }
             let value = self.secret(key, written)?;
             if handshakes.parameters().any(|known| known == key) {
                 given.push((key.to_owned(), value, name.span()));
@@ -153,7 +177,12 @@ impl Checker<'_> {
             }
             let filled = str::from_utf8(value.expose())
                 .map_err(|_| Fault::new("is not a text", "a scheme signs texts"))
-                .and_then(|text| scheme.clone().with_parameter(key, text).map_err(|error| unfit(&error)));
+                .and_then(|text| {
+                    scheme
+                        .clone()
+                        .with_parameter(key, text)
+                        .map_err(|error| unfit(&error))
+                });
             scheme = self.accept("parameters", name.span(), filled)?;
         }
         Some((scheme, given))

@@ -42,8 +42,18 @@ impl Receiver {
 
     /// Answers over TLS.
     pub(crate) async fn over_tls(config: rustls::ServerConfig) -> Self {
+        Self::answering_over_tls(config, |_| async { answer(StatusCode::OK) }).await
+    }
+
+    /// Answers every request over TLS as `answer` says.
+    pub(crate) async fn answering_over_tls<F>(
+        config: rustls::ServerConfig,
+        answer: impl Fn(Request<Bytes>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Response<Bytes>> + Send + 'static,
+    {
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let answer = |_| async { answer(StatusCode::OK) };
         Self::serving(answer, move |socket| {
             let acceptor = acceptor.clone();
             async move { acceptor.accept(socket).await.ok() }

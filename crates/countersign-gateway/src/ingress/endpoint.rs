@@ -18,6 +18,7 @@ use crate::config::{self, Flow, Then};
 use crate::deliver::Client;
 use crate::forward::Forward;
 use crate::handshake::{self, Registrations, Standing};
+use crate::keysource::Keys;
 use crate::rejections::Rejections;
 
 /// A flow, ready to answer.
@@ -46,6 +47,8 @@ pub(crate) struct Backends {
     pub(crate) client: Client,
     /// Remembers what forwarding flows let through.
     pub(crate) guard: MemoryReplayGuard,
+    /// Fetches the keys that requests name.
+    pub(crate) keys: Keys,
     pub(crate) queue: Queue,
     /// Has the secrets that senders brought.
     pub(crate) registrations: Registrations,
@@ -65,6 +68,10 @@ impl Endpoint {
         let ledger = Arc::new(Ledger::new(flow, &backends.rejections, previous));
         let standing = backends.registrations.stand(flow);
         let layer = VerifyLayer::with(standing.clone()).keep_refused(true);
+        let layer = match flow.policy.auth().fetches_key() {
+            true => layer.key_source(backends.keys.for_flow()),
+            false => layer,
+        };
         let door = match &flow.then {
             Then::Forward(upstream) => {
                 let forward = Forward::new(

@@ -84,7 +84,8 @@ impl fmt::Display for Weakness {
             Self::PlainHash => f.write_str("a plain hash with the secret in it instead of a MAC"),
             Self::Sha1 => f.write_str("signatures are made with SHA-1"),
             Self::SharedKey(why, Some(name)) => {
-                write!(f, "{why} Give the parameter `{name}`, which takes no other")
+                let why = why.trim_end_matches('.');
+                write!(f, "{why}, and the parameter `{name}` is not given")
             }
             Self::SharedKey(why, None) => f.write_str(why.trim_end_matches('.')),
             Self::Token => f.write_str("a shared secret is sent along instead of a signature"),

@@ -13,10 +13,11 @@ use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
 use crate::config::Config;
-use crate::deliver::Client;
+use crate::deliver::{Client, Trust};
 use crate::dispatch::Deliveries;
 use crate::handshake::Registrations;
 use crate::ingress::endpoint::Backends;
+use crate::keysource::Keys;
 use crate::live::{Current, Live};
 use crate::rejections::{Rejections, diagnose};
 
@@ -53,6 +54,10 @@ impl Running {
         let backends = Backends {
             client: Client::new(&config.delivery.addresses, &[]).unwrap(),
             guard: MemoryReplayGuard::new(1),
+            keys: Keys::new(
+                Client::for_strangers(&config.delivery.addresses, &[]).unwrap(),
+                Trust::of_this_machine(),
+            ),
             queue: queue.clone(),
             registrations: Registrations::load(&folder.path().join("events.db")).unwrap(),
             rejections: Arc::new(Rejections::new(SystemTime::now(), diagnose::queue().0)),

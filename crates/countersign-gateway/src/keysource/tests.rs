@@ -1,0 +1,310 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header::LOCATION};
+use rustls::ClientConfig;
+
+use super::authority::{Authority, key_url};
+use super::*;
+use crate::config::AddressRules;
+use crate::deliver::receiver::{Receiver, answer};
+use crate::deliver::{Guard, Origin, Tls};
+
+/// A server of certificates, a client that trusts it, and how often it was asked.
+struct Shop {
+    asked: Arc<AtomicUsize>,
+    keys: Keys,
+    receiver: Receiver,
+    root: Authority,
+}
+
+impl Shop {
+    /// Sells what `wares` says for a path.
+    async fn selling(
+        root: Authority,
+        open: &str,
+        wares: impl Fn(&str) -> Response<Bytes> + Send + Sync + 'static,
+    ) -> Self {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let receiver =
+            Receiver::answering_over_tls(root.server(), move |request: Request<Bytes>| {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let answer = wares(request.uri().path());
+                async move { answer }
+            });
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(root.roots())
+            .with_no_client_auth();
+        let mut rules = AddressRules::default();
+        rules.allowed.push(open.parse().unwrap());
+        let guard = Guard::new(Origin::Api, &rules, &[]);
+        let client = Client::with_tls(guard, &Tls::with_config(tls));
+        Self {
+            asked,
+            keys: Keys::new(client, root.trust()),
+            receiver: receiver.await,
+            root,
+        }
+    }
+
+    fn url(&self, path: &str) -> KeyUrl {
+        let host = format!("localhost:{}", self.receiver.address.port());
+        key_url(&host, path, Some((&["sender.test"], &[])))
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    async fn outcome(&self, path: &str) -> Result<(), NoKey> {
+        self.keys.for_flow().fetch(self.url(path)).await.map(drop)
+    }
+}
+
+const LOOPBACK: &str = "127.0.0.0/8";
+
+fn ware(text: &str) -> Response<Bytes> {
+    Response::new(Bytes::from(text.to_owned()))
+}
+
+/// A shop that has one good certificate, whatever is asked for.
+async fn shop() -> Shop {
+    let root = Authority::root();
+    let good = root.sign("sender.test", in_ten_minutes(), None);
+    Shop::selling(root, LOOPBACK, move |_| ware(&good)).await
+}
+
+fn in_ten_minutes() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(600)
+}
+
+#[tokio::test]
+async fn a_key_is_fetched_once_however_many_ask() {
+    let shop = shop().await;
+    let (one, other) = (shop.keys.for_flow(), shop.keys.for_flow());
+
+    let all = (0..50).map(|n| if n % 2 == 0 { &one } else { &other });
+    let all = all.map(|flow| flow.fetch(shop.url("/a.pem")));
+    let mut tasks = tokio::task::JoinSet::new();
+    all.for_each(|fetching| drop(tasks.spawn(fetching)));
+    let found = tasks.join_all().await;
+
+    assert!(found.iter().all(Result::is_ok));
+    assert_eq!(shop.asked(), 1);
+    assert!(one.fetch(shop.url("/a.pem")).await.is_ok());
+    assert_eq!(shop.asked(), 1);
+}
+
+#[tokio::test]
+async fn whoever_is_dropped_while_fetching_leaves_it_to_the_next() {
+    let shop = shop().await;
+    let flow = shop.keys.for_flow();
+
+    let mut first = flow.fetch(shop.url("/a.pem"));
+    let begun = std::future::poll_fn(|cx| std::task::Poll::Ready(first.as_mut().poll(cx))).await;
+    assert!(begun.is_pending());
+    drop(first);
+
+    assert!(flow.fetch(shop.url("/a.pem")).await.is_ok());
+}
+
+#[tokio::test]
+async fn made_up_urls_are_fetched_in_measure_and_what_is_known_stays_known() {
+    let root = Authority::root();
+    let good = root.sign("sender.test", in_ten_minutes(), None);
+    let shop = Shop::selling(root, LOOPBACK, move |path| match path {
+        "/good.pem" => ware(&good),
+        _ => answer(StatusCode::NOT_FOUND),
+    });
+    let shop = shop.await;
+    let flow = shop.keys.for_flow();
+    assert!(flow.fetch(shop.url("/good.pem")).await.is_ok());
+
+    let mut outcomes = Vec::new();
+    for n in 0..40 {
+        outcomes.push(flow.fetch(shop.url(&format!("/{n}.pem"))).await.map(drop));
+    }
+
+    assert_eq!(outcomes[..9], vec![Err(NoKey::Untrusted); 9]);
+    assert!(
+        outcomes[12..]
+            .iter()
+            .all(|outcome| *outcome == Err(NoKey::Unavailable))
+    );
+    assert!(shop.asked() <= 13, "{}", shop.asked());
+    assert!(flow.fetch(shop.url("/good.pem")).await.is_ok());
+    // What is known to lead to nothing is not asked for again.
+    assert_eq!(
+        flow.fetch(shop.url("/0.pem")).await.map(drop),
+        Err(NoKey::Untrusted)
+    );
+    // Another flow has its own measure.
+    let other = shop.keys.for_flow().fetch(shop.url("/x.pem")).await;
+    assert_eq!(other.map(drop), Err(NoKey::Untrusted));
+}
+
+#[tokio::test]
+async fn what_is_no_key_of_the_senders_is_untrusted_and_what_fails_is_not_there_now() {
+    let root = Authority::root();
+    let foreign = Authority::root().sign("sender.test", in_ten_minutes(), None);
+    let other = root.sign("other.test", in_ten_minutes(), None);
+    let expired = root.sign(
+        "sender.test",
+        SystemTime::now() - Duration::from_secs(60),
+        None,
+    );
+    let good = root.sign("sender.test", in_ten_minutes(), None);
+    let shop = Shop::selling(root, LOOPBACK, move |path| match path {
+        "/foreign" => ware(&foreign),
+        "/other" => ware(&other),
+        "/expired" => ware(&expired),
+        "/nothing" => ware("hello"),
+        "/large" => ware(&good.repeat(128)),
+        "/moved" => {
+            let mut moved = answer(StatusCode::FOUND);
+            let to = "https://localhost/good".parse().unwrap();
+            moved.headers_mut().insert(LOCATION, to);
+            moved
+        }
+        "/forbidden" => answer(StatusCode::FORBIDDEN),
+        "/many" => answer(StatusCode::TOO_MANY_REQUESTS),
+        _ => answer(StatusCode::INTERNAL_SERVER_ERROR),
+    });
+    let shop = shop.await;
+
+    for path in [
+        "/foreign",
+        "/other",
+        "/expired",
+        "/nothing",
+        "/moved",
+        "/forbidden",
+    ] {
+        assert_eq!(shop.outcome(path).await, Err(NoKey::Untrusted), "{path}");
+    }
+    for path in ["/large", "/many", "/broken"] {
+        assert_eq!(shop.outcome(path).await, Err(NoKey::Unavailable), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_open_is_never_connected_to() {
+    let root = Authority::root();
+    let shop = Shop::selling(root, "192.0.2.0/24", |_| ware("")).await;
+
+    assert_eq!(shop.outcome("/a.pem").await, Err(NoKey::Unavailable));
+    assert_eq!(shop.asked(), 0);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_what_it_says_is_not_believed() {
+    let root = Authority::root();
+    let good = root.sign("sender.test", in_ten_minutes(), None);
+    let shop = Shop::selling(root, LOOPBACK, move |_| ware(&good)).await;
+    let by_address = format!("127.0.0.1:{}", shop.receiver.address.port());
+
+    let url = key_url(&by_address, "/a.pem", Some((&["sender.test"], &[])));
+    let outcome = shop.keys.for_flow().fetch(url).await;
+
+    assert_eq!(outcome.map(drop), Err(NoKey::Unavailable));
+    assert_eq!(shop.asked(), 0);
+}
+
+#[tokio::test]
+async fn an_issuer_that_the_sender_leaves_out_is_fetched() {
+    let root = Authority::root();
+    let between = root.below();
+    let issuer = between.certificate.to_vec();
+    let issuers = Receiver::answering(move |_| {
+        let issuer = Bytes::from(issuer.clone());
+        async move { Response::new(issuer) }
+    });
+    let issuers = issuers.await;
+    let host = format!("localhost:{}", issuers.address.port());
+    let leaf = between.sign(
+        "sender.test",
+        in_ten_minutes(),
+        Some(&format!("http://{host}/b.cer")),
+    );
+    let shop = Shop::selling(root, LOOPBACK, move |_| ware(&leaf)).await;
+    let own = format!("localhost:{}", shop.receiver.address.port());
+
+    let url = key_url(&own, "/a.pem", Some((&["sender.test"], &[&host])));
+    assert!(shop.keys.for_flow().fetch(url).await.is_ok());
+    assert_eq!(issuers.unseen(), 1);
+    assert_eq!(
+        shop.outcome("/a.pem").await,
+        Err(NoKey::Untrusted),
+        "another rule, other issuers"
+    );
+    drop(shop.root);
+}
+
+#[tokio::test]
+async fn a_set_of_keys_needs_no_certificate() {
+    let set = r#"{"keys":[{"kty":"EC","crv":"P-256","x":"Rxw-dYxJBChbun5TEY7Q9SSt6wdX0lvS-Oew1236cUw","y":"3VIPesqKi5F6zDf1HejwybvjrYWDgucC3CWhLQn3qFg"}]}"#;
+    let shop = Shop::selling(Authority::root(), LOOPBACK, move |path| match path {
+        "/set" => ware(set),
+        _ => ware("{}"),
+    });
+    let shop = shop.await;
+    let host = format!("localhost:{}", shop.receiver.address.port());
+    let flow = shop.keys.for_flow();
+
+    assert!(flow.fetch(key_url(&host, "/set", None)).await.is_ok());
+    let nothing = flow.fetch(key_url(&host, "/none", None)).await;
+    assert_eq!(nothing.map(drop), Err(NoKey::Untrusted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_answers_is_given_up() {
+    let root = Authority::root();
+    let config = root.server();
+    let silent = Receiver::answering_over_tls(config, |_| std::future::pending());
+    let shop = Shop::selling(root, LOOPBACK, |_| ware("")).await;
+    let host = format!("localhost:{}", silent.await.address.port());
+
+    let url = key_url(&host, "/a.pem", Some((&["sender.test"], &[])));
+    let outcome = shop.keys.for_flow().fetch(url).await;
+
+    assert_eq!(outcome.map(drop), Err(NoKey::Unavailable));
+}
+
+#[test]
+fn what_is_worth_least_goes_first() {
+    let url = |n: usize| key_url("keys.example.com", &format!("/{n}"), None);
+    // A number is what is known: odd ones are worth keeping, those from 100 on do not count any more.
+    let mut store = Store::<usize>::new(3);
+    let mut find = |n: usize, value: Option<usize>| {
+        store.find(
+            &url(n),
+            |known| *known < 100,
+            |known| known % 2 == 1,
+            || value,
+        )
+    };
+
+    assert_eq!(find(0, Some(1)), Some(1));
+    assert_eq!(find(1, Some(2)), Some(2));
+    assert_eq!(find(2, Some(3)), Some(3));
+    assert_eq!(find(1, None), Some(2));
+    assert_eq!(find(3, None), None, "nothing is begun and nothing goes");
+    assert_eq!(find(3, Some(5)), Some(5));
+    assert_eq!(
+        find(1, None),
+        None,
+        "it was not worth keeping, though wanted last"
+    );
+    assert_eq!(find(0, None), Some(1));
+    assert_eq!(find(4, Some(101)), Some(101));
+    assert_eq!(find(2, None), None, "nobody wanted it for longest");
+    assert_eq!(
+        find(4, Some(7)),
+        Some(7),
+        "what does not count is begun again"
+    );
+}
