@@ -14,8 +14,10 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 mod elements;
+mod handshakes;
 mod tokens;
 
+pub use handshakes::{handshakes, shaken};
 pub use elements::{form_fields, json_pointer, url_forms};
 pub use tokens::{json_web_token, token_accepted};
 
@@ -35,6 +37,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("configuration", configuration),
     ("event_id", event_id),
     ("form_fields", form_fields),
+    ("handshakes", handshakes),
     ("http_message", http_message),
     ("json_pointer", json_pointer),
     ("json_web_token", json_web_token),

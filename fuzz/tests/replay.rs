@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use countersign_fuzz::{TARGETS, is_genuine, lets_in, step, token_accepted};
+use countersign_fuzz::{TARGETS, is_genuine, lets_in, shaken, step, token_accepted};
 
 #[test]
 fn every_corpus_file_is_survived() {
@@ -46,6 +46,19 @@ fn genuine_seeds_are_accepted_and_no_others() {
             "stripe_genuine",
             "svix_genuine",
             "workflow_genuine",
+        ]
+    );
+    assert_eq!(
+        accepted("handshakes", |bytes| shaken(bytes).is_some()),
+        [
+            "asana_secret",
+            "cloudevents_origin",
+            "meta_subscription",
+            "okta_verification",
+            "slack_verification",
+            "trello_probe",
+            "x_challenge",
+            "xero_intent",
         ]
     );
     assert_eq!(

@@ -1,0 +1,4 @@
+//! See `handshakes` in `src/handshakes.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| countersign_fuzz::run("handshakes", bytes));
