@@ -75,7 +75,7 @@ fn status(gateway: &Gateway, request: &Request) -> u16 {
 /// Waits until the log has told this refusal.
 fn told(gateway: &mut Gateway, reason: &str) {
     let words = format!("reason={reason}");
-    let _ = gateway.process().line(&words, |line| {
+    gateway.process().line(&words, |line| {
         let json = format!("\"reason\":\"{reason}\"");
         (line.contains(&words) || line.contains(&json)).then_some(())
     });

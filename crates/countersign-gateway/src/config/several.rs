@@ -129,8 +129,8 @@ impl Checker<'_> {
     /// What no member can tell by itself.
     fn check_together(&mut self, key: &str, members: &Members, all: &[Checked]) -> Option<()> {
         let files = || all.iter().zip(members.get_ref());
-        let hashed = files().filter(|(checked, _)| checked.passwords.is_some());
-        if let Some((_, second)) = hashed.skip(1).next() {
+        let mut hashed = files().filter(|(checked, _)| checked.passwords.is_some());
+        if let Some((_, second)) = hashed.nth(1) {
             let help = "put all users into one file";
             self.refuse(
                 second.span(),
@@ -140,8 +140,8 @@ impl Checker<'_> {
             return None;
         }
         let one_of_it = |checked: &Checked| checked.auth.parts().any(needs_authorization);
-        let claimed = files().filter(|(checked, _)| key == "all" && one_of_it(checked));
-        if let Some((_, second)) = claimed.skip(1).next() {
+        let mut claimed = files().filter(|(checked, _)| key == "all" && one_of_it(checked));
+        if let Some((_, second)) = claimed.nth(1) {
             let message =
                 "two members of `all` need the header `Authorization`, and a request has one";
             self.refuse(second.span(), message, "remove one of them, or use `any`");

@@ -57,14 +57,14 @@ fn without(names: &[&str]) -> Sent {
     sent
 }
 
-fn from(client: &str) -> Given {
+fn from(client: &str) -> Given<'static> {
     Given {
         client: client.parse().ok(),
         ..Given::default()
     }
 }
 
-fn judge(auth: &Auth, sent: &Sent, given: Given) -> Result<Verified, Reason> {
+fn judge(auth: &Auth, sent: &Sent, given: Given<'_>) -> Result<Verified, Reason> {
     auth.judge(&sent.as_signed(), given)
         .map_err(|unverified| match unverified {
             Unverified::Ask(_) | Unverified::Fetch(_) => panic!("it asks"),

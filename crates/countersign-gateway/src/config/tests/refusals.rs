@@ -5,6 +5,7 @@ use super::*;
 mod auth;
 mod flow;
 mod scheme;
+mod several;
 mod step;
 
 /// The only problem of a text.

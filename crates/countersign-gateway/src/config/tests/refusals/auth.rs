@@ -132,10 +132,20 @@ fn auth_that_does_not_hold_together_is_refused() {
         (&with_auth("mode = \"api_key\""), 3, "no `keys`"),
         (
             &with_auth(&format!(
-                "mode = \"api_key\", {key}, header = \"X\", bearer = true"
+                "mode = \"api_key\", {key}, header = \"Authorization\", bearer = true"
             )),
             3,
-            "more than one place",
+            "`header` is where `bearer` is",
+        ),
+        (
+            &with_auth(&format!("mode = \"api_key\", {key}, header = []")),
+            3,
+            "`header` is empty",
+        ),
+        (
+            &with_auth(&format!("mode = \"api_key\", {key}, header = [\"X\", 7]")),
+            3,
+            "`header` is not the name of a header",
         ),
         (
             &with_auth(&format!("mode = \"api_key\", {key}, header = \"X Y\"")),

@@ -77,6 +77,6 @@ fn of_a_scheme_only_what_is_harmless_is_shown() {
     let text = BROKEN.replace("now = 1700000000", "nwo = 1700000000");
     let problem = problem(&text);
 
-    assert_eq!(problem.line(), Some(10));
+    assert_eq!(problem.line(), Some(11));
     assert!(!problem.render(false).contains(MARKER), "{}", problem.render(false));
 }

@@ -1,0 +1,310 @@
+//! What is refused about files of users, about addresses, and about several auths on one flow.
+
+use super::*;
+
+const KEY: &str = "keys = [{ secret = { env = \"LONG\" } }]";
+const NATIVE: &str =
+    "{ scheme = \"designer-cloud\", keys = [{ id = \"a\", secret = { env = \"LONG\" } }] }";
+const GITHUB: &str =
+    "{ scheme = \"github\", keys = [{ id = \"b\", secret = { env = \"MARKER\" } }] }";
+const EVE: &str = "{ mode = \"basic\", htpasswd = \"secrets/htpasswd\" }";
+
+/// A flow whose auth is several: the first member stands on line 4, each on a line of its own; then `rest`.
+fn several(key: &str, members: &[&str], rest: &str) -> String {
+    let members = members.join(",\n");
+    format!("[[flows]]\nid = \"orders\"\nauth.{key} = [\n{members}\n]\n{rest}\n")
+}
+
+#[test]
+fn a_file_of_users_that_cannot_be_used_is_refused_with_its_line_and_without_its_text() {
+    let htpasswd =
+        |file: &str| with_auth(&format!("mode = \"basic\", htpasswd = \"secrets/{file}\""));
+    refused(&[
+        (
+            &htpasswd("nowhere"),
+            3,
+            "`htpasswd` refers to the file `/etc/cs/secrets/nowhere`, which cannot be read",
+        ),
+        (&htpasswd("locked"), 3, "permission denied"),
+        (&htpasswd("latin1"), 3, "which is not UTF-8"),
+        (&htpasswd("empty"), 3, "has no users"),
+        (
+            &htpasswd("plain"),
+            3,
+            "`/etc/cs/secrets/plain`, which on line 2 has a crypt hash, or the password itself",
+        ),
+        (
+            &with_auth(
+                "mode = \"basic\", htpasswd = \"secrets/htpasswd\", users = [{ name = \"eve\", password = { env = \"LONG\" } }]",
+            ),
+            3,
+            "is in the file of `htpasswd`, too",
+        ),
+        (
+            &with_auth("mode = \"basic\", htpasswd = \"secrets/htpasswd\", users = []"),
+            3,
+            "no `users`",
+        ),
+        (
+            &with_auth(&format!("scheme = \"github\", {KEY}, htpasswd = \"users\"")),
+            3,
+            "`htpasswd` has no meaning",
+        ),
+    ]);
+    let shown = problem(&htpasswd("plain"));
+    assert!(!shown.render(false).contains(MARKER));
+    assert!(shown.help().contains("htpasswd -B"));
+}
+
+#[test]
+fn a_list_of_addresses_that_lets_nobody_in_or_is_none_is_refused() {
+    let from = |list: &str| with_auth(&format!("scheme = \"github\", {KEY}, allow_from = {list}"));
+    refused(&[
+        (&from("[]"), 3, "`allow_from` is empty"),
+        (
+            &from("[\"192.0.2.7/24\"]"),
+            3,
+            "an address inside a network",
+        ),
+        (
+            &from("[\"example.com\"]"),
+            3,
+            "`allow_from` is not a network",
+        ),
+        (&from("[\"::ffff:0:0/95\"]"), 3, "`allow_from`"),
+        (
+            &from("\"192.0.2.0/24\""),
+            3,
+            "expected a list, found a text",
+        ),
+    ]);
+}
+
+#[test]
+fn several_auths_that_do_not_hold_together_are_refused_by_the_member() {
+    let user = "{ mode = \"basic\", users = [{ name = \"a\", password = { env = \"LONG\" } }] }";
+    let bearer = "{ mode = \"api_key\", bearer = true, keys = [{ id = \"c\", secret = { env = \"LONG\" } }] }";
+    refused(&[
+        (&several("any", &[], ""), 3, "`any` is empty"),
+        (
+            &several("any", &[NATIVE, "{ mode = \"magic\" }"], ""),
+            5,
+            "member 2 of `any`: `mode` names no way",
+        ),
+        (
+            &several("all", &["{ mode = \"basic\" }", NATIVE], ""),
+            4,
+            "member 1 of `all`: `auth` has no `users`",
+        ),
+        (
+            &several("any", &[NATIVE, "{ mode = \"none\" }"], ""),
+            5,
+            "member 2 of `any`: `mode = \"none\"` would let anybody in",
+        ),
+        (
+            &several("all", &[NATIVE, "{ mode = \"none\" }"], ""),
+            5,
+            "demands nothing",
+        ),
+        (
+            &several("any", &[NATIVE, &format!("{{ any = [{GITHUB}] }}")], ""),
+            5,
+            "stand in `auth` only",
+        ),
+        (
+            &several("any", &[NATIVE, NATIVE], ""),
+            5,
+            "a key or a user named `a`",
+        ),
+        (
+            &several("any", &[user, NATIVE], ""),
+            5,
+            "a key or a user named `a`",
+        ),
+        (
+            &several("any", &[EVE, EVE], ""),
+            5,
+            "two members of `any` have `htpasswd`",
+        ),
+        (
+            &several("all", &[user, bearer], ""),
+            5,
+            "need the header `Authorization`",
+        ),
+        (
+            &several(
+                "any",
+                &[NATIVE, &GITHUB.replace(" }] }", " }], window = \"5m\" }")],
+                "replay = \"off\"",
+            ),
+            5,
+            "member 2 of `any`: `window` needs a signed time",
+        ),
+        (
+            &several(
+                "any",
+                &[NATIVE, &EVE.replace(" }", ", window = \"5m\" }")],
+                "",
+            ),
+            5,
+            "member 2 of `any`: `window` needs a signature",
+        ),
+        (
+            &several("any", &[NATIVE], "window = \"5m\""),
+            6,
+            "`window` has no meaning beside several auths",
+        ),
+        (
+            &several("any", &[NATIVE], "auth.all = []"),
+            6,
+            "both `any` and `all`",
+        ),
+        (
+            &several("any", &[NATIVE], "auth.scheme = \"github\""),
+            6,
+            "`scheme` has no meaning beside `any`",
+        ),
+        (
+            &several("any", &[NATIVE], "auth.mode = \"none\""),
+            6,
+            "`mode` has no meaning beside `any`",
+        ),
+        (
+            &with_auth(&format!(
+                "scheme = \"designer-cloud\", {KEY}, window = \"5m\""
+            )),
+            3,
+            "`window` belongs to the flow",
+        ),
+    ]);
+}
+
+#[test]
+fn what_a_flow_demands_of_a_signature_it_demands_of_each_member() {
+    refused(&[
+        (
+            &several(
+                "any",
+                &[GITHUB, NATIVE],
+                "replay = \"off\"\nmethods = [\"POST\", \"GET\"]",
+            ),
+            8,
+            "neither `public_url` nor `ingress.public_url`",
+        ),
+        (
+            &several("any", &[GITHUB, NATIVE], ""),
+            3,
+            "`replay` needs `replay_for`: `github` signs neither",
+        ),
+        (
+            &several("any", &[GITHUB, NATIVE], "replay = \"acknowledge\""),
+            7,
+            "`replay` needs `replay_for`: `github` signs neither",
+        ),
+        (
+            &several("any", &[GITHUB, NATIVE], "replay_for = \"1m\""),
+            7,
+            "`replay_for` is shorter",
+        ),
+    ]);
+}
+
+#[test]
+fn several_auths_that_hold_together_are_taken() {
+    for (text, mode, policy) in [
+        (
+            several("any", &[NATIVE, EVE], ""),
+            "any",
+            ReplayPolicy::Acknowledge,
+        ),
+        (
+            several("all", &[EVE, NATIVE], ""),
+            "all",
+            ReplayPolicy::Acknowledge,
+        ),
+        (several("any", &[GITHUB, EVE], ""), "any", ReplayPolicy::Off),
+        (
+            several("any", &[GITHUB, NATIVE], "replay = \"off\""),
+            "any",
+            ReplayPolicy::Off,
+        ),
+        (
+            several("any", &[GITHUB, NATIVE], "replay_for = \"1h\""),
+            "any",
+            ReplayPolicy::Acknowledge,
+        ),
+        (
+            several("all", &[NATIVE, GITHUB], ""),
+            "all",
+            ReplayPolicy::Acknowledge,
+        ),
+        (
+            several("all", &[GITHUB, NATIVE], ""),
+            "all",
+            ReplayPolicy::Off,
+        ),
+        (
+            several(
+                "any",
+                &[NATIVE, "{ mode = \"none\", allow_from = [\"10.0.0.0/8\"] }"],
+                "",
+            ),
+            "any",
+            ReplayPolicy::Acknowledge,
+        ),
+        (
+            several(
+                "any",
+                &[NATIVE, EVE],
+                "auth.allow_from = [\"10.0.0.0/8\", \"::ffff:192.0.2.0/120\"]",
+            ),
+            "all",
+            ReplayPolicy::Acknowledge,
+        ),
+        (
+            with_auth("mode = \"none\", allow_from = [\"10.0.0.0/8\"]"),
+            "address",
+            ReplayPolicy::Off,
+        ),
+        (
+            with_auth(
+                "mode = \"basic\", htpasswd = \"secrets/htpasswd\", users = [{ name = \"bob\", password = { env = \"LONG\" } }]",
+            ),
+            "basic",
+            ReplayPolicy::Off,
+        ),
+    ] {
+        let flow = flow(&text);
+        assert_eq!(flow.policy.auth().mode(), mode, "{text}");
+        assert_eq!(flow.replay.policy, policy, "{text}");
+    }
+    let windows = several(
+        "any",
+        &[
+            &NATIVE.replace(" }] }", " }], window = \"1m\" }"),
+            &NATIVE
+                .replace("\"a\"", "\"c\"")
+                .replace(" }] }", " }], window = { past = \"1h\" } }"),
+        ],
+        "",
+    );
+    let kept = flow(&windows).replay.keep;
+    assert_eq!(
+        kept,
+        Duration::from_secs(2 * 3600),
+        "twice the longest window"
+    );
+}
+
+#[test]
+fn an_auth_by_address_alone_is_told_of() {
+    let config = parse(&with_auth("mode = \"none\", allow_from = [\"10.0.0.0/8\"]")).unwrap();
+
+    let messages: Vec<_> = config.warnings.iter().map(Problem::message).collect();
+    assert!(
+        messages
+            .iter()
+            .any(|message| message.contains("who sends from these addresses")),
+        "{messages:?}"
+    );
+}
