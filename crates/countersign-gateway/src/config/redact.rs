@@ -21,7 +21,7 @@ pub(super) fn hidden(text: &str) -> Vec<Range<usize>> {
 }
 
 /// Keys whose values may be shown.
-pub(super) const HARMLESS: [&str; 58] = [
+pub(super) const HARMLESS: [&str; 59] = [
     "allow_from",
     "allow_weak_secret",
     "allowed_addresses",
@@ -35,6 +35,7 @@ pub(super) const HARMLESS: [&str; 58] = [
     "diagnose",
     "enabled",
     "env",
+    "fetch",
     "file",
     "filter",
     "format",

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::*;
 
+mod fetched;
 mod redaction;
 mod reference;
 mod refusals;

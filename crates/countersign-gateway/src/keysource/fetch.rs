@@ -72,6 +72,7 @@ impl Fetcher {
             StatusCode::OK => {}
             status => return Err(Failure::Status(status)),
         }
+        #[expect(clippy::disallowed_methods, reason = "the body is limited")]
         let body = Limited::new(answer.into_body(), LIMIT).collect().await;
         body.map(|body| body.to_bytes()).map_err(|_| Failure::Body)
     }

@@ -77,7 +77,8 @@ fn the_reference_loads_with_every_example_in_use() {
             "either",
             "both",
             "open",
-            "acme"
+            "acme",
+            "news"
         ]
     );
     assert_eq!(config.admin.tokens.len(), 2);
@@ -133,7 +134,7 @@ fn every_key_is_described_in_the_documentation() {
 
 #[test]
 fn whether_a_value_may_be_shown_is_decided_for_every_key() {
-    const NEVER: [&str; 24] = [
+    const NEVER: [&str; 25] = [
         "admin",
         "all",
         "any",
@@ -157,6 +158,7 @@ fn whether_a_value_may_be_shown_is_decided_for_every_key() {
         "steps",
         "store",
         "tls",
+        "topic",
         "webhook_id",
     ];
     const SCHEMES: [&str; 5] = ["from", "label", "sign", "token", "tokens"];

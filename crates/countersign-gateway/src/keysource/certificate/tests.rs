@@ -44,7 +44,7 @@ fn a_certificate_counts_with_a_name_a_time_and_a_trusted_root() {
         ),
         (
             good + &Authority::root().below().pem,
-            "nobody who is trusted",
+            "it is not valid",
         ),
         (root.sign("evil.test", soon, None), "none of the names"),
         (
