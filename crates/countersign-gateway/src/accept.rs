@@ -64,9 +64,11 @@ impl Accept {
         let key = event.key.clone();
         match self.queue.append(event).await {
             Ok(appended) if appended.duplicate && self.refuses_repeats() => {
-                self.ledger.tally().refused(Refusal::Repeated.as_str());
-                tracing::info!(flow.id = %self.flow.id, event.id = %appended.id, "repeat refused");
-                reply::repeated()
+                tracing::debug!(flow.id = %self.flow.id, event.id = %appended.id, "a repeat");
+                let mut reply = reply::repeated();
+                // As the Layer leaves it: whoever stands in front tells of both alike.
+                reply.extensions_mut().insert(Refusal::Repeated);
+                reply
             }
             Ok(appended) => {
                 match appended.duplicate {

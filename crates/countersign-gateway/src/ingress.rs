@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use countersign_tower::{ClientAddress, Handshake, Refusal, Refused};
+use http::request::Parts;
 use http::{HeaderMap, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
 use self::chatter::Chatter;
 use self::endpoint::Endpoint;
-use self::ledger::some;
+use self::ledger::{Told, some};
 use self::reply::Body;
 use self::timed::Timed;
 use crate::forward::Peer;
@@ -115,6 +116,8 @@ impl Responder for Ingress {
                 if endpoint.forwards() {
                     request.extensions_mut().insert(Peer(peer));
                 }
+                // The head without its headers, which costs next to nothing.
+                let outline = endpoint.refuses_late().then(|| outline(&request));
                 let request = request.map(|body| Timed::new(body, body_timeout, &mut read));
                 let mut response = match endpoint.welcome(&request, peer).await {
                     Some(response) => response,
@@ -128,11 +131,18 @@ impl Responder for Ingress {
                     let refused = response.extensions_mut().remove::<Arc<Refused>>();
                     let policy = endpoint.policy();
                     let refused = refused.as_deref();
+                    let head = refused.map(Refused::head).or(outline.as_ref());
                     let sender = match refused {
                         Some(refused) => self.sender(&refused.head().headers, peer),
                         None => Sender { client: None, peer },
                     };
-                    endpoint.ledger.refused(refusal, refused, &policy, sender);
+                    let told = Told {
+                        head,
+                        body: refused.and_then(Refused::body),
+                        policy: &policy,
+                        sender,
+                    };
+                    endpoint.ledger.refused(refusal, told);
                 }
                 response
             }
@@ -142,4 +152,12 @@ impl Responder for Ingress {
         }
         response
     }
+}
+
+/// Method and target of a request.
+fn outline<B>(request: &Request<B>) -> Parts {
+    let mut outline = Request::new(());
+    *outline.method_mut() = request.method().clone();
+    *outline.uri_mut() = request.uri().clone();
+    outline.into_parts().0
 }

@@ -11,8 +11,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use countersign::{Auth, KeyId, Reason};
-use countersign_tower::{Refusal, Refused};
+use countersign_tower::Refusal;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 
@@ -133,8 +134,8 @@ impl Rejections {
     }
 
     /// Has a request looked at more closely, if there is room for it.
-    pub(crate) fn diagnose(&self, entry: &Arc<Entry>, refused: &Refused) {
-        self.to_diagnose.send(entry, refused);
+    pub(crate) fn diagnose(&self, entry: &Arc<Entry>, head: &Parts, body: &Bytes) {
+        self.to_diagnose.send(entry, head, body);
     }
 
     /// Those asked for, the newest first.

@@ -62,6 +62,7 @@ impl Tally {
             .map(|id| (id.clone(), tally_of(&id)))
             .collect();
         keys.sort_by(|one, other| one.0.cmp(&other.0));
+        keys.dedup_by(|one, other| one.0 == other.0);
         Self {
             counts,
             keys: ArcSwap::from_pointee(keys),

@@ -310,6 +310,24 @@ fn a_flow_that_diagnoses_says_what_would_have_made_a_request_genuine() {
 }
 
 #[test]
+fn a_sender_behind_our_proxy_is_told_by_its_own_address() {
+    for (trusted, client) in [("[\"127.0.0.0/8\"]", "203.0.113.7"), ("[]", "127.0.0.1")] {
+        let gateway = Setup::new()
+            .ingress(&format!("trusted_proxies = {trusted}"))
+            .flow("orders", "")
+            .start();
+
+        Request::post("/hooks/orders")
+            .header("X-Forwarded-For", "203.0.113.7")
+            .body("x")
+            .send(gateway.ingress);
+
+        let page = gateway.admin("/rejections").json();
+        assert_eq!(page["rejections"][0]["client"], client, "{trusted}");
+    }
+}
+
+#[test]
 fn what_an_observing_flow_lets_in_is_told_as_such() {
     let upstream = Receiver::start();
     let gateway = Setup::new()

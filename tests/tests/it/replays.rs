@@ -51,6 +51,11 @@ fn a_flow_that_refuses_repeats_accepts_one_of_a_hundred_parallel_copies() {
     assert_eq!(events(&gateway, "orders").len(), 1);
     let flow = gateway.admin("/flows/orders").json();
     assert_eq!(flow["refused"]["repeated"], COPIES - 1);
+    let told = gateway.admin("/rejections?reason=repeated").json();
+    assert_eq!(told["rejections"][0]["target"], "/hooks/orders");
+    let listed = told["rejections"].as_array().unwrap().len() as u64;
+    let not_listed = told["not_logged"]["orders"].as_u64().unwrap_or(0);
+    assert_eq!(listed + not_listed, COPIES as u64 - 1);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::ledger::Ledger;
 use super::reply::Body;
 use super::timed::Timed;
 use crate::accept::Accept;
-use crate::config::{self, Flow, Then};
+use crate::config::{self, Flow, ReplayPolicy, Then};
 use crate::deliver::Client;
 use crate::forward::Forward;
 use crate::handshake::{self, Registrations, Standing};
@@ -118,6 +118,11 @@ impl Endpoint {
     /// Whether it has to be known where a request comes from.
     pub(crate) fn reads_address(&self) -> bool {
         self.reads_address
+    }
+
+    /// Whether the queue may refuse a request that the Layer let in, as a repeat.
+    pub(super) fn refuses_late(&self) -> bool {
+        !self.forwards() && self.flow.replay.policy == ReplayPolicy::Refuse
     }
 
     /// Whether requests are passed on inline.

@@ -4,14 +4,26 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use countersign::{Reason, Verified};
-use countersign_tower::{Policy, Refusal, Refused, VerifiedBody};
+use countersign_tower::{Policy, Refusal, VerifiedBody};
 use http::request::Parts;
 
 use super::chatter::Chatter;
 use crate::config::Flow;
 use crate::rejections::{Entry, Rejections, Sender, Sketch};
 use crate::tally::Tally;
+
+/// What is known of a refused request.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'a> {
+    /// None where it is gone already.
+    pub(super) head: Option<&'a Parts>,
+    /// The body, where it was read and judged.
+    pub(super) body: Option<&'a Bytes>,
+    pub(super) policy: &'a Policy,
+    pub(super) sender: Sender,
+}
 
 /// Counts and tells what becomes of one flow's requests.
 #[derive(Debug)]
@@ -81,14 +93,9 @@ impl Ledger {
         );
     }
 
-    /// A request was answered without the inner service.
-    pub(super) fn refused(
-        &self,
-        refusal: Refusal,
-        refused: Option<&Refused>,
-        policy: &Policy,
-        sender: Sender,
-    ) {
+    /// A request was refused.
+    pub(super) fn refused(&self, refusal: Refusal, told: Told<'_>) {
+        let sender = told.sender;
         if matches!(refusal, Refusal::Acknowledged) {
             self.tally.repeated();
             tracing::debug!(
@@ -102,10 +109,8 @@ impl Ledger {
         let Some(suppressed) = self.may_speak() else {
             return;
         };
-        let entry = refused.map(|refused| {
-            let sketch = Sketch::new(refusal, refused.head(), sender);
-            self.keep(sketch, refused, policy, suppressed)
-        });
+        let head = told.head;
+        let entry = head.map(|head| self.keep(refusal, head, told, suppressed));
         let entry = entry.as_deref();
         tracing::info!(
             flow.id = %self.flow.id,
@@ -132,20 +137,15 @@ impl Ledger {
         );
     }
 
-    fn keep(
-        &self,
-        mut sketch: Sketch,
-        refused: &Refused,
-        policy: &Policy,
-        suppressed: u64,
-    ) -> Arc<Entry> {
+    fn keep(&self, refusal: Refusal, head: &Parts, told: Told<'_>, suppressed: u64) -> Arc<Entry> {
         let now = SystemTime::now();
-        if let Some(body) = refused.body() {
-            sketch = sketch.judged(body.len(), policy.auth(), now);
+        let mut sketch = Sketch::new(refusal, head, told.sender);
+        if let Some(body) = told.body {
+            sketch = sketch.judged(body.len(), told.policy.auth(), now);
         }
         let entry = self.note(sketch, suppressed, now);
-        if self.flow.diagnose {
-            self.rejections.diagnose(&entry, refused);
+        if let Some(body) = told.body.filter(|_| self.flow.diagnose) {
+            self.rejections.diagnose(&entry, head, body);
         }
         entry
     }

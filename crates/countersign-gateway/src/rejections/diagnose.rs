@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use countersign::{Auth, PublicUrl};
-use countersign_tower::{ClientAddress, Refusal, Refused};
+use countersign_tower::{ClientAddress, Refusal};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use tokio::sync::mpsc;
@@ -51,17 +51,14 @@ pub(crate) fn queue() -> (Sender, Waiting) {
 
 impl Sender {
     /// Has a request looked at, if there is room for it.
-    pub(super) fn send(&self, entry: &Arc<Entry>, refused: &Refused) {
-        let Some(body) = refused.body() else {
-            return;
-        };
+    pub(super) fn send(&self, entry: &Arc<Entry>, head: &Parts, body: &Bytes) {
         if body.len() > LARGEST_BODY {
             return entry.explain(vec![Hint::new(
                 SKIPPED,
                 "not looked at: the body is too large".to_owned(),
             )]);
         }
-        let case = Case::new(Arc::clone(entry), refused.head(), body);
+        let case = Case::new(Arc::clone(entry), head, body);
         if self.0.try_send(case).is_err() {
             entry.explain(vec![Hint::new(
                 SKIPPED,

@@ -131,3 +131,14 @@ async fn what_was_counted_goes_on_under_another_configuration() {
     assert_eq!(flow["keys"][1]["uses"], 1);
     assert_eq!(flow["refused"]["bad_signature"], 2);
 }
+
+#[test]
+fn the_document_lists_the_parameters_that_are_taken() {
+    for name in documented("/flows") {
+        let query = format!("http://localhost/flows?{name}=1").parse().unwrap();
+
+        let taken = axum::extract::Query::<crate::admin::flows::Asked>::try_from_uri(&query);
+
+        assert!(taken.is_ok(), "{name}");
+    }
+}

@@ -59,7 +59,10 @@ async fn a_refused_request_is_shown_without_anything_that_may_be_secret() {
     );
     assert_eq!(one["declared_bytes"], 12);
     assert_eq!(one["read_bytes"], Value::Null);
-    assert_eq!((&one["client"], &one["peer"]), (&"203.0.113.7".into(), &"192.0.2.1:5000".into()));
+    assert_eq!(
+        (&one["client"], &one["peer"]),
+        (&"203.0.113.7".into(), &"192.0.2.1:5000".into())
+    );
     assert_eq!(one["hints"], Value::Null);
     assert!(!reply.json.to_string().contains("canary"), "{}", reply.json);
 }
@@ -158,4 +161,19 @@ async fn a_filter_that_means_nothing_says_so() {
         let detail = reply.json["detail"].as_str().unwrap();
         assert!(detail.contains(word), "{query}: {detail}");
     }
+}
+
+#[test]
+fn the_document_lists_the_parameters_that_are_taken() {
+    let taken = |name: &str| {
+        let query = format!("http://localhost/rejections?{name}=1")
+            .parse()
+            .unwrap();
+        axum::extract::Query::<crate::admin::rejections::Asked>::try_from_uri(&query).is_ok()
+    };
+
+    for name in documented("/rejections") {
+        assert!(taken(&name), "{name}");
+    }
+    assert!(!taken("other"));
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use countersign::{Keyring, Reason, Scheme, Secret, Signer};
 use countersign_queue::{Options, Queue};
-use countersign_tower::{MemoryReplayGuard, Policy, VerifyLayer};
+use countersign_tower::{MemoryReplayGuard, Policy, Refused, VerifyLayer};
 use http_body_util::Full;
 use tempfile::TempDir;
 use tokio::task::yield_now;
@@ -76,7 +76,7 @@ impl Bench {
         let rejections = &self.backends.rejections;
         let now = SystemTime::now();
         let entry = rejections.note(Some("orders".into()), "default".into(), sketch, 0, now);
-        rejections.diagnose(&entry, &refused);
+        rejections.diagnose(&entry, refused.head(), refused.body().unwrap());
         entry
     }
 
@@ -135,7 +135,9 @@ async fn what_is_kept_is_looked_at_again_under_another_configuration() {
 async fn what_there_is_no_room_for_is_said_to_be_skipped() {
     let (bench, _waiting) = Bench::new(&format!("{SIGNED}body_limit = \"2MiB\"\n"));
 
-    let large = bench.refuse("another secret of some length", LARGEST_BODY + 1).await;
+    let large = bench
+        .refuse("another secret of some length", LARGEST_BODY + 1)
+        .await;
     assert_eq!(large.hints().unwrap()[0].kind, SKIPPED);
     for _ in 0..MOST_WAITING {
         let entry = bench.refuse("another secret of some length", 4).await;
