@@ -6,6 +6,7 @@ use std::path::Path;
 use super::*;
 
 mod fetched;
+mod handshakes;
 mod redaction;
 mod reference;
 mod refusals;
@@ -39,6 +40,8 @@ const GIVEN: Surroundings = Surroundings {
         | "ORDERS_SECRET"
         | "BILLING_SECRET"
         | "ACME_SECRET"
+        | "META_APP_SECRET"
+        | "META_VERIFY_TOKEN"
         | "BASIC_PASSWORD"
         | "BEARER_KEY"
         | "QUERY_KEY"

@@ -78,6 +78,8 @@ fn the_reference_loads_with_every_example_in_use() {
             "both",
             "open",
             "acme",
+            "social",
+            "tasks",
             "news"
         ]
     );
@@ -134,7 +136,7 @@ fn every_key_is_described_in_the_documentation() {
 
 #[test]
 fn whether_a_value_may_be_shown_is_decided_for_every_key() {
-    const NEVER: [&str; 25] = [
+    const NEVER: [&str; 26] = [
         "admin",
         "all",
         "any",
@@ -159,6 +161,7 @@ fn whether_a_value_may_be_shown_is_decided_for_every_key() {
         "store",
         "tls",
         "topic",
+        "verify_token",
         "webhook_id",
     ];
     const SCHEMES: [&str; 5] = ["from", "label", "sign", "token", "tokens"];
