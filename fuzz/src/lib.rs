@@ -13,10 +13,12 @@ use countersign_queue::EventId;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+mod addresses;
 mod elements;
 mod handshakes;
 mod tokens;
 
+pub use addresses::client_address;
 pub use handshakes::{handshakes, shaken};
 pub use elements::{form_fields, json_pointer, url_forms};
 pub use tokens::{json_web_token, token_accepted};
@@ -34,6 +36,7 @@ pub type Target = fn(&[u8]);
 /// Every target by the name of its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
     ("basic_credentials", basic_credentials),
+    ("client_address", client_address),
     ("configuration", configuration),
     ("event_id", event_id),
     ("form_fields", form_fields),

@@ -34,15 +34,14 @@ pub(crate) fn address(
 fn walk(
     headers: &HeaderMap,
     name: &HeaderName,
-    hops: fn(&str) -> Vec<Option<IpAddr>>,
+    hops: fn(&[u8]) -> Vec<Option<IpAddr>>,
     trusts: &impl Fn(IpAddr) -> bool,
 ) -> Option<Option<IpAddr>> {
     let mut farthest = None;
     let mut lines = headers.get_all(name).iter().rev().peekable();
     lines.peek()?;
     for line in lines {
-        let hops = line.to_str().map_or_else(|_| vec![None], hops);
-        for hop in hops.into_iter().rev() {
+        for hop in hops(line.as_bytes()).into_iter().rev() {
             let Some(address) = hop else {
                 return Some(None);
             };
@@ -56,15 +55,17 @@ fn walk(
 }
 
 /// The hops of a line of `X-Forwarded-For`.
-fn listed(line: &str) -> Vec<Option<IpAddr>> {
-    line.split(',')
-        .map(|hop| node(hop.trim_matches(BLANK)))
+fn listed(line: &[u8]) -> Vec<Option<IpAddr>> {
+    let pieces = line.split(|byte| *byte == b',');
+    pieces
+        .map(|piece| node(str::from_utf8(piece).ok()?.trim_matches(BLANK)))
         .collect()
 }
 
 /// The hops of a line of `Forwarded` (RFC 7239); a line that breaks its grammar is one hop that cannot be read.
-fn forwarded(line: &str) -> Vec<Option<IpAddr>> {
-    elements(line).unwrap_or_else(|| vec![None])
+fn forwarded(line: &[u8]) -> Vec<Option<IpAddr>> {
+    let hops = str::from_utf8(line).ok().and_then(elements);
+    hops.unwrap_or_else(|| vec![None])
 }
 
 fn elements(line: &str) -> Option<Vec<Option<IpAddr>>> {
