@@ -24,11 +24,12 @@ mod notation;
 mod proof;
 mod value;
 mod weakness;
+mod window_form;
 
 pub(crate) use check::is_token;
 pub(crate) use description::{
-    Conditions, Demand, Description, DigestText, Form, Grammar, KeyEncoding, KeyForm, Place,
-    Rule, SignatureForm, When, is_false,
+    Conditions, Demand, Description, DigestText, Form, Grammar, KeyEncoding, KeyForm, Place, Rule,
+    SignatureForm, When, is_false,
 };
 pub use error::SchemeError;
 pub(crate) use https::{Https, is_host};

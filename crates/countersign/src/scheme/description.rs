@@ -7,13 +7,14 @@ use super::file::File;
 use super::key_url::KeyUrlForm;
 use super::notation::{List, Tables};
 use super::proof::Proof;
+use super::window_form::WindowForm;
 use super::{Https, SchemeError};
+use crate::Unit;
 use crate::encoding::Encoding;
 use crate::handshake::HandshakeForm;
 use crate::json::Pointer;
 use crate::mac::Digest;
 use crate::message::Template;
-use crate::{Unit, Window};
 
 /// A scheme as its author writes it, not yet checked as a whole.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -375,30 +376,6 @@ pub(crate) enum KeyEncoding {
     /// The text itself is the key.
     #[default]
     Text,
-}
-
-/// `300`, or `{ past = 300, future = 60 }`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum WindowForm {
-    Sides(WindowSides),
-    Symmetric(u64),
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct WindowSides {
-    pub(crate) past: u64,
-    pub(crate) future: u64,
-}
-
-impl From<WindowForm> for Window {
-    fn from(form: WindowForm) -> Self {
-        let seconds = std::time::Duration::from_secs;
-        match form {
-            WindowForm::Sides(sides) => Self::new(seconds(sides.past), seconds(sides.future)),
-            WindowForm::Symmetric(side) => Self::symmetric(seconds(side)),
-        }
-    }
 }
 
 pub(crate) fn is_false(value: &bool) -> bool {

@@ -6,11 +6,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::SchemeError;
 use super::description::{
     Conditions, Demand, Description, Form, IdForm, Rule, Sign, SignatureForm, TimestampForm,
-    WindowForm, is_false, missing,
+    is_false, missing,
 };
 use super::key_url::KeyUrlForm;
 use super::notation::{List, Tables};
 use super::proof::Proof;
+use super::window_form::WindowForm;
 use crate::handshake::HandshakeForm;
 use crate::json::Pointer;
 use crate::message::Template;

@@ -10,7 +10,7 @@ use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::SchemeError;
-use super::description::{MethodForm, MethodName, Place, Sign, WindowForm, WindowSides};
+use super::description::{MethodForm, MethodName, Place, Sign};
 use crate::handshake::Echo;
 use crate::json::Pointer;
 use crate::message::Template;
@@ -157,45 +157,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Tables<T> {
         }
 
         deserializer.deserialize_any(OneOrMany(PhantomData))
-    }
-}
-
-impl Serialize for WindowForm {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Sides(sides) => sides.serialize(serializer),
-            Self::Symmetric(seconds) => seconds.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for WindowForm {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SecondsOrSides;
-
-        impl<'de> Visitor<'de> for SecondsOrSides {
-            type Value = WindowForm;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number of seconds or { past, future } in seconds")
-            }
-
-            fn visit_i64<E: Error>(self, seconds: i64) -> Result<WindowForm, E> {
-                u64::try_from(seconds)
-                    .map(WindowForm::Symmetric)
-                    .map_err(E::custom)
-            }
-
-            fn visit_u64<E: Error>(self, seconds: u64) -> Result<WindowForm, E> {
-                Ok(WindowForm::Symmetric(seconds))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<WindowForm, A::Error> {
-                WindowSides::deserialize(MapAccessDeserializer::new(map)).map(WindowForm::Sides)
-            }
-        }
-
-        deserializer.deserialize_any(SecondsOrSides)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Requests whose verdict is known, kept with the scheme that they prove.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -12,8 +12,8 @@ use super::description::MethodName;
 use super::notation::List;
 use crate::handshake::Expected;
 use crate::{
-    Auth, Handshakes, Key, KeyId, KeyProblem, Keyring, PublicUrl, Scheme, SchemeError, Secret, Signed, Unit,
-    Verifier, Window,
+    Auth, Handshakes, Key, KeyId, KeyProblem, Keyring, PublicUrl, Scheme, SchemeError, Secret,
+    Signed, Unit, Verifier, Window,
 };
 
 /// A request, the keys and the time, and whether it is genuine.
@@ -133,14 +133,22 @@ impl Proof {
         if let Some(unit) = self.unit {
             scheme = scheme.with_timestamp_unit(unit).map_err(broken)?;
         }
+        let own: BTreeSet<_> = scheme.parameters().map(str::to_owned).collect();
+        for (name, value) in self
+            .parameters
+            .iter()
+            .filter(|(name, _)| own.contains(*name))
+        {
+            scheme = scheme.with_parameter(name, value).map_err(broken)?;
+        }
         let mut handshakes = Handshakes::of(&scheme);
-        for (name, value) in &self.parameters {
-            if handshakes.parameters().any(|known| known == name) {
-                let value = Secret::new(value.as_str());
-                handshakes = handshakes.with_parameter(name, value).map_err(broken)?;
-            } else {
-                scheme = scheme.with_parameter(name, value).map_err(broken)?;
-            }
+        for (name, value) in self
+            .parameters
+            .iter()
+            .filter(|(name, _)| !own.contains(*name))
+        {
+            let value = Secret::new(value.as_str());
+            handshakes = handshakes.with_parameter(name, value).map_err(broken)?;
         }
         let verifier = match Verifier::new(&scheme, &self.keys()?) {
             Err(SchemeError::Key(error)) if matches!(error.problem(), KeyProblem::NotBuilt(_)) => {
@@ -172,7 +180,9 @@ impl Proof {
         };
         if let Some(expected) = &self.answer {
             let auth = Auth::Signature(verifier);
-            return expected.check(&handshakes, &auth, &request).map_err(Refusal::Refused);
+            return expected
+                .check(&handshakes, &auth, &request)
+                .map_err(Refusal::Refused);
         }
         verifier
             .verify(&request)
