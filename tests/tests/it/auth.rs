@@ -470,3 +470,47 @@ fn what_would_be_refused_by_several_auths_is_observed_and_let_in() {
         Some("address_not_allowed")
     );
 }
+
+#[test]
+fn a_captured_request_is_judged_as_the_flow_would_with_its_users_and_addresses() {
+    let setup = with_file(
+        HTPASSWD.as_bytes(),
+        "{ mode = \"basic\", htpasswd = \"users\", allow_from = [\"192.0.2.0/24\"] }",
+    );
+    let config = setup.write();
+    let request = setup.folder().join("request.http");
+    let verified = |pair: &str, client: &[&str]| {
+        let captured = post().header("Authorization", basic(pair));
+        fs::write(&request, captured.bytes()).unwrap();
+        let words = ["verify", request.to_str().unwrap(), "--config"];
+        let words = [
+            &words[..],
+            &[config.to_str().unwrap(), "--flow", "it"],
+            client,
+        ]
+        .concat();
+        let output = countersign(&words);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), said)
+    };
+
+    let (code, said) = verified("eve:kept elsewhere", &["--client", "192.0.2.7"]);
+    assert_eq!(code, Some(0), "{said}");
+    for (pair, client, reason) in [
+        (
+            "eve:wrong",
+            &["--client", "192.0.2.7"][..],
+            "bad_credentials",
+        ),
+        (
+            "eve:kept elsewhere",
+            &["--client", "192.0.3.7"],
+            "address_not_allowed",
+        ),
+        ("eve:kept elsewhere", &[], "address_not_allowed"),
+    ] {
+        let (code, said) = verified(pair, client);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(reason), "{said}");
+    }
+}

@@ -90,7 +90,7 @@ fn hints(
         Judge::Keys(_) => Some((args.scheme.scheme()?, args.keys.keyring()?)),
     };
     let (auth, spare, others, voice) = match judge {
-        Judge::Flow { flow, others } => {
+        Judge::Flow { flow, others, .. } => {
             let spare = flow
                 .spare
                 .as_ref()
@@ -111,7 +111,7 @@ fn hints(
         base: &message.base,
         headers: &message.headers,
         body: &message.body,
-        client: None,
+        client: args.client,
     };
     let case = Case {
         auth,

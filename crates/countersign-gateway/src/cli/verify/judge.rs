@@ -1,12 +1,17 @@
 //! Who judges a captured request: one scheme and its keys, or a flow of a configuration.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use countersign::{Auth, PublicUrl, Rejection, Signed, Verified, Verifier, Window};
+use countersign::{
+    Auth, Claim, Given, PublicUrl, Rejection, Signed, Unverified, Verified, Verifier, Window,
+};
+use countersign_tower::Answer;
 
+use crate::cli::client::block_on;
 use crate::cli::keys::{KeyArgs, SchemeArgs};
 use crate::cli::message::{Message, split_url};
 use crate::cli::{Usage, usage};
@@ -44,6 +49,10 @@ pub(crate) struct JudgeArgs {
     /// The flow, by its id.
     #[arg(long, value_name = "ID", requires = "config")]
     flow: Option<String>,
+
+    /// The address that the request came from, for flows that ask for it.
+    #[arg(long, value_name = "ADDRESS", requires = "flow")]
+    pub(crate) client: Option<IpAddr>,
 }
 
 /// A window as it was asked for; `None` is `off`.
@@ -53,6 +62,7 @@ pub(crate) struct Asked(pub(crate) Option<Duration>);
 /// Who judges: one scheme and its keys, or a flow.
 pub(crate) enum Judge {
     Flow {
+        client: Option<IpAddr>,
         flow: Arc<Flow>,
         others: Vec<Arc<Flow>>,
     },
@@ -77,6 +87,7 @@ impl JudgeArgs {
                 flow.ok_or_else(|| usage(format!("{} has no flow `{id}`", path.display())))?;
             let others = config.flows.iter().filter(|other| other.id != flow.id);
             return Ok(Judge::Flow {
+                client: self.client,
                 flow: Arc::clone(flow),
                 others: others.map(Arc::clone).collect(),
             });
@@ -160,9 +171,40 @@ impl Judge {
             body,
             now,
         };
-        auth.check_head(signed.method, signed.headers)
-            .and_then(|()| auth.verify(&signed))
-            .map_err(Refused::Rejected)
+        let mut given = Given {
+            client: self.client(),
+            ..Given::default()
+        };
+        auth.check_head_from(given.client, signed.method, signed.headers)
+            .map_err(Refused::Rejected)?;
+        loop {
+            match auth.judge(&signed, given) {
+                Ok(verified) => return Ok(verified),
+                Err(Unverified::Ask(claim)) if given.password.is_none() => {
+                    given.password = Some(self.has(claim));
+                }
+                Err(Unverified::Rejected(rejection)) => return Err(Refused::Rejected(rejection)),
+                // What has to be fetched is not, for a captured request.
+                Err(_) => return auth.verify(&signed).map_err(Refused::Rejected),
+            }
+        }
+    }
+
+    fn client(&self) -> Option<IpAddr> {
+        match self {
+            Self::Flow { client, .. } => *client,
+            Self::Keys(_) => None,
+        }
+    }
+
+    /// Whether the flow's file of users has this one with this password.
+    fn has(&self, claim: Claim) -> bool {
+        let Self::Flow { flow, .. } = self else {
+            return false;
+        };
+        let answer = flow.policy.ask(claim);
+        let answer = answer.map(|answer| block_on(async { Ok(answer.await) }));
+        matches!(answer, Some(Ok(Answer::Right)))
     }
 }
 
