@@ -11,6 +11,7 @@ use crate::form;
 use crate::json::{Json, Pointer, Value};
 use crate::mac;
 use crate::message::only_line;
+use crate::plan::Token;
 use crate::scheme::{Demand, DigestText, Place, When};
 use crate::{PublicUrl, Reason};
 
@@ -23,17 +24,10 @@ pub(crate) struct Source<'a> {
     pub(crate) body: &'a [u8],
     /// What has been found in the body.
     pub(crate) json: Json<'a>,
-    pub(crate) token: Token<'a>,
+    /// The token that the signature is part of, where it is.
+    pub(crate) token: Option<&'a Token<'a>>,
     /// The headers that a list of signed headers has to name.
     pub(crate) listed: &'a [HeaderName],
-}
-
-/// The parts of a JSON Web Token, as they are written, and what its claims say.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Token<'a> {
-    pub(crate) head: &'a [u8],
-    pub(crate) claims: &'a [u8],
-    pub(crate) decoded: &'a [u8],
 }
 
 impl Place {
@@ -56,7 +50,8 @@ impl Place {
             Self::Json(pointer) => scalar(source.find(pointer)?, Reason::MalformedBody)?,
             Self::Claim(pointer) => {
                 const MALFORMED: Reason = Reason::MalformedHeader;
-                let found = Json::default().find(source.token.decoded, pointer);
+                let claims = source.token.map_or(&b""[..], Token::claims);
+                let found = Json::default().find(claims, pointer);
                 scalar(found.map_err(|_| MALFORMED)?, MALFORMED)?
             }
             Self::Form(name) => {

@@ -4,7 +4,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::auth::credentials;
-use crate::element::{Source, Token};
+use crate::element::Source;
 use crate::grammar::Found;
 use crate::json::{Document, Json, Pointer};
 use crate::message::{Template, Words};
@@ -104,7 +104,7 @@ pub fn url(base: &str, target: &str) -> [Option<Vec<u8>>; 3] {
             headers: &headers,
             body: b"",
             json: Json::default(),
-            token: Token::default(),
+            token: None,
             listed: &[],
         };
         let derived = template.derive(&source).ok()?;

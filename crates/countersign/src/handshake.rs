@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::element::{Source, Token};
+use crate::element::Source;
 use crate::json::{Json, Pointer, Reading};
 use crate::mac;
 use crate::scheme::Place;
@@ -199,7 +199,7 @@ impl Handshakes {
                 headers: request.headers,
                 body: request.body,
                 json: Json::new(&self.places, reading),
-                token: Token::default(),
+                token: None,
                 listed: &[],
             },
         }

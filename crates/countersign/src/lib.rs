@@ -34,9 +34,7 @@ mod window;
 #[doc(hidden)]
 pub mod fuzzing;
 
-pub use auth::{
-    Addresses, ApiKey, Auth, Basic, Claim, Given, InvalidNetwork, Several, Unverified,
-};
+pub use auth::{Addresses, ApiKey, Auth, Basic, Claim, Given, InvalidNetwork, Several, Unverified};
 pub use fetched::{CertificateRule, FetchedKey, KeyUrl};
 pub use handshake::{HandshakeAnswer, Handshakes, WrongToken};
 pub use key::{InvalidKeyId, Key, KeyError, KeyId, KeyProblem, Keyring, Validity};

@@ -11,7 +11,9 @@ use crate::handshake::Plain;
 use crate::key::Material;
 use crate::message::{Message, Template};
 use crate::scheme::{Form, Place, Rule, When};
-use crate::{FetchedKey, Key, KeyUrl, KeyError, KeyProblem, Keyring, Reason, Scheme, SchemeError, Unit};
+use crate::{
+    FetchedKey, Key, KeyError, KeyProblem, KeyUrl, Keyring, Reason, Scheme, SchemeError, Unit,
+};
 
 mod lock;
 pub(crate) mod material;
@@ -22,6 +24,7 @@ pub(crate) use lock::{Lock, PlanKey};
 pub(crate) use material::{Material as KeyMaterial, read_certificate, read_public};
 use read::Texts;
 pub(crate) use read::{Elements, is_id};
+pub(crate) use token::Token;
 
 /// One way in which a scheme signs.
 pub(crate) struct Plan {
@@ -164,10 +167,13 @@ impl Plan {
 
     /// Whether the key has to be fetched.
     pub(crate) fn fetches_key(&self) -> bool {
-        self.keys.first().is_some_and(|key| key.to_fetch().is_some())
+        self.keys
+            .first()
+            .is_some_and(|key| key.to_fetch().is_some())
     }
 
     /// Where the key of this request has to be fetched from, if it has to be.
+    #[inline]
     pub(crate) fn key_url(&self, source: &Source<'_>) -> Result<Option<KeyUrl>, Reason> {
         let key = self.keys.first().and_then(PlanKey::to_fetch);
         match (key, &self.form.key_url) {
@@ -223,6 +229,7 @@ impl Plan {
     }
 
     /// Whether a handshake would make the MAC of this message for anybody, so that it proves nothing.
+    #[inline]
     pub(crate) fn seals_for_anybody(&self, message: Message<'_>) -> bool {
         let mut challenges = self.challenges.iter();
         challenges.any(|plain| plain.is(message.pieces()))

@@ -9,18 +9,19 @@ use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderName, Method};
 
-use crate::element::{Source, Token};
+use crate::element::Source;
 use crate::grammar::Found;
 use crate::json::{Json, Pointer, Reading};
 use crate::mac::{Tag, first_half, sha256};
-use crate::message::{Message, Template, Words, spellings};
-use crate::plan::{Elements, Lock, Plan, PlanKey};
+use crate::message::{Message, Template, Words};
+use crate::plan::{Lock, Plan, PlanKey, Token};
 use crate::scheme::Form;
-use crate::window::Place;
 use crate::{
-    FetchedKey, Hint, KeyId, KeyUrl, Keyring, PublicUrl, Reason, Rejection, ReplayKey, Scheme, SchemeError, Signed,
-    Unit, Validity, Verified, Window,
+    FetchedKey, KeyId, KeyUrl, Keyring, PublicUrl, Reason, Rejection, ReplayKey, Scheme,
+    SchemeError, Signed, Validity, Verified, Window,
 };
+
+mod checks;
 
 /// Verifies requests under one scheme with one keyring.
 ///
@@ -116,7 +117,7 @@ impl Verifier {
             headers,
             body: b"",
             json: Json::default(),
-            token: Token::default(),
+            token: None,
             listed: &[],
         };
         if self.plans.iter().all(|plan| plan.keys().is_empty()) {
@@ -172,7 +173,7 @@ impl Verifier {
             headers: request.headers,
             body: request.body,
             json: Json::new(&self.places, reading),
-            token: Token::default(),
+            token: None,
             listed: &[],
         }
     }
@@ -183,10 +184,11 @@ impl Verifier {
         fetched: Option<&FetchedKey>,
     ) -> Result<Verified, Rejection> {
         let reading = Reading::default();
-        let source = self.source(request, &reading);
+        let mut source = self.source(request, &reading);
         let plan = self.choose(&source)?;
+        source.listed = plan.listed();
         let Some(place) = &plan.form().each else {
-            return self.judge(plan, source, fetched, request.now);
+            return self.judge(plan, &source, fetched, request.now);
         };
         let items = source.find(place)?.ok_or(Reason::MissingElement)?;
         let items = items.elements().map_err(|_| Reason::MalformedBody)?;
@@ -198,7 +200,7 @@ impl Verifier {
                 json: Json::new(&self.places, &reading),
                 ..source
             };
-            verdicts.push(self.judge(plan, source, fetched, request.now)?);
+            verdicts.push(self.judge(plan, &source, fetched, request.now)?);
         }
         Ok(Verified::all(verdicts)?)
     }
@@ -231,40 +233,47 @@ impl Verifier {
     fn judge(
         &self,
         plan: &Plan,
-        source: Source<'_>,
+        source: &Source<'_>,
         fetched: Option<&FetchedKey>,
         now: SystemTime,
     ) -> Result<Verified, Rejection> {
         let template = plan.message(source.method)?;
         let mut found = Found::default();
-        let text = plan.signature_text(&source)?;
+        let text = plan.signature_text(source)?;
         plan.read_signatures(source.headers, text.as_deref(), &mut found)?;
-        let claims = plan.claims(&found)?;
-        let source = Source {
-            token: claims.token(&found),
-            listed: plan.listed(),
-            ..source
+        let token = plan.token(&found)?;
+        let with_token;
+        let source = match &token {
+            None => source,
+            Some(token) => {
+                with_token = Source {
+                    token: Some(token),
+                    ..*source
+                };
+                &with_token
+            }
         };
-        let texts = plan.texts(&source)?;
+        let texts = plan.texts(source)?;
         let elements = plan.read(source.headers, &texts, &found)?;
         for demand in &plan.form().require {
-            demand.check(&source)?;
+            demand.check(source)?;
         }
         if let Some(key_url) = &plan.form().key_url {
-            key_url.demand(&source)?;
+            key_url.demand(source)?;
         }
         self.check_body(plan, template, source.url, source.body)?;
-        let opened = match plan.key_url(&source)? {
+        let opened = match plan.key_url(source)? {
             None => None,
             Some(url) => match fetched.filter(|key| key.is_from(&url)) {
                 None => return Err(Reason::KeyNotFetched.into()),
                 Some(fetched) => Some(plan.opened(fetched)),
             },
         };
+        let named = token.as_ref().and_then(Token::key);
         let keys = opened.as_deref().unwrap_or(plan.keys());
         let mut outcome = Err(Reason::BadSignature);
         for template in iter::once(template).chain(&plan.form().or) {
-            let derived = template.derive(&source)?;
+            let derived = template.derive(source)?;
             let words = Words {
                 timestamp: elements.timestamp,
                 id: elements.id,
@@ -275,7 +284,7 @@ impl Verifier {
                 derived: &derived,
             };
             let message = template.fill(&words)?;
-            outcome = match_key(plan, keys, &found, claims.key(), elements.id, message, now);
+            outcome = match_key(plan, keys, &found, named, elements.id, message, now);
             if outcome.is_ok() && plan.seals_for_anybody(message) {
                 return Err(Reason::ChallengeBody.into());
             }
@@ -288,82 +297,10 @@ impl Verifier {
         self.check_time(plan, &elements, source.body, now)?;
         Ok(Verified::signed(key.clone(), elements.time, replay_key))
     }
-
-    fn check_body(
-        &self,
-        plan: &Plan,
-        message: &Template,
-        url: PublicUrl<'_>,
-        body: &[u8],
-    ) -> Result<(), Reason> {
-        if !message.covers_body() {
-            return match body.is_empty() || plan.lets_unsigned_bodies_in() {
-                true => Ok(()),
-                false => Err(Reason::UnsignedBody),
-            };
-        }
-        if body.is_empty() && plan.form().needs_body {
-            return Err(Reason::EmptyBody);
-        }
-        // Whoever lengthens a hash without its secret has to begin with a byte that goes on from no text.
-        if message.begins_with_secret() && str::from_utf8(body).is_err() {
-            return Err(Reason::MalformedBody);
-        }
-        if self.refuses_target_bodies && body.starts_with(b"/") {
-            return Err(Reason::AmbiguousBody);
-        }
-        match (self.refuses_url_bodies, url.base) {
-            (true, "") => Err(Reason::UnknownUrl),
-            (true, base) if reads_like_url(body, base) => Err(Reason::AmbiguousBody),
-            _ => Ok(()),
-        }
-    }
-
-    fn check_time(
-        &self,
-        plan: &Plan,
-        elements: &Elements<'_>,
-        body: &[u8],
-        now: SystemTime,
-    ) -> Result<(), Rejection> {
-        let Some(window) = self.window else {
-            return Ok(plan.keeps_time_apart(elements.timestamp, body)?);
-        };
-        // Leaving out what the time stands in must not make a request timeless.
-        let time = elements.time.ok_or(Reason::MissingTimestamp)?;
-        let reason = match self.scheme.place(window, time, now) {
-            Place::Inside => return Ok(()),
-            Place::Before => Reason::StaleTimestamp,
-            Place::After => Reason::FutureTimestamp,
-        };
-        let hint = plan
-            .unit()
-            .and_then(|unit| hint(unit, elements.timestamp, window, now));
-        Err(Rejection::from(reason)
-            .with_hint(hint)
-            .signed_at(Some(time), now))
-    }
-}
-
-/// Whether a body begins with the public address, however its port is written, or with a method and that.
-fn reads_like_url(body: &[u8], base: &str) -> bool {
-    let method = body.iter().take_while(|byte| byte.is_ascii_uppercase());
-    let rest = body.get(method.count()..).unwrap_or_default();
-    rest.starts_with(b"http") && spellings(base).any(|base| rest.starts_with(base.as_bytes()))
-}
-
-/// Whether the time would be fine in another unit; it is refused all the same.
-fn hint(unit: Unit, timestamp: &[u8], window: Window, now: SystemTime) -> Option<Hint> {
-    let (other, hint) = match unit {
-        Unit::Milliseconds => (Unit::Seconds, Hint::LooksLikeSeconds),
-        Unit::Seconds => (Unit::Milliseconds, Hint::LooksLikeMilliseconds),
-        Unit::Rfc3339 => return None,
-    };
-    let time = other.read(timestamp)?;
-    (window.place(time, now) == Place::Inside).then_some(hint)
 }
 
 /// Tries every signature with every live key, all of them whatever matches.
+#[inline]
 fn match_key<'a>(
     plan: &Plan,
     keys: &'a [PlanKey],

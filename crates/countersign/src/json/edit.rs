@@ -8,7 +8,10 @@ use super::{Cursor, DEEPEST, Document, Malformed, Pointer, Value, consumed, unes
 pub(crate) fn put(text: &[u8], place: &Pointer, value: &[u8]) -> Result<Vec<u8>, Malformed> {
     Document::read(text)?;
     let names = place.names().ok_or(Malformed)?;
-    put_under(text, &names, value)
+    let written = put_under(text, &names, value)?;
+    // A place may be deeper than anybody reads.
+    Document::read(&written)?;
+    Ok(written)
 }
 
 /// The document with every element of the array at this place edited.
@@ -144,6 +147,7 @@ mod tests {
             (r#"{"a":1}"#, "/a/b"),
             (r#"{"a":1,"a":2}"#, "/a"),
             (r#"{"a":1"#, "/b"),
+            ("{}", &"/a".repeat(64)),
         ] {
             assert_eq!(written(text, place, "7"), Err(Malformed), "{text}");
         }

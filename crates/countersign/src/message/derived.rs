@@ -10,6 +10,7 @@ use super::only_line;
 use crate::element::Source;
 use crate::form;
 use crate::json::{Pointer, Value};
+use crate::plan::Token;
 use crate::scheme::SchemeError;
 use crate::{MAX_HEADER, Reason};
 
@@ -127,8 +128,8 @@ impl Derived {
             // A template is not filled in before its parameters are.
             Self::Parameter(_) => Err(Reason::MissingElement),
             Self::TargetEscaped => escaped(source.url.target).map(String::into_bytes),
-            Self::TokenClaims => Ok(source.token.claims.to_vec()),
-            Self::TokenHead => Ok(source.token.head.to_vec()),
+            Self::TokenClaims => Ok(token(source)?.written_claims().to_vec()),
+            Self::TokenHead => Ok(token(source)?.written_head().to_vec()),
             Self::Url(port) => Ok(with_port(source.url.base, *port, source.url.target)),
         }
     }
@@ -155,6 +156,10 @@ impl fmt::Display for Derived {
             Self::Url(Port::Written) => f.write_str("{url:port}"),
         }
     }
+}
+
+fn token<'a>(source: &Source<'a>) -> Result<&'a Token<'a>, Reason> {
+    source.token.ok_or(Reason::MissingElement)
 }
 
 fn scalar(source: &Source<'_>, pointer: &Pointer, need: Need) -> Result<Vec<u8>, Reason> {

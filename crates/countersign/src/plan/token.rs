@@ -5,30 +5,38 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Plan;
 use crate::Reason;
-use crate::element::Token;
 use crate::grammar::Found;
 use crate::json::{Document, Pointer};
 use crate::scheme::Grammar;
 
-/// What a token says beside its signature; nothing where the scheme has no tokens.
-#[derive(Default)]
-pub(crate) struct Claims {
-    decoded: Vec<u8>,
+/// A JSON Web Token: its parts as they are written, and what they say.
+pub(crate) struct Token<'a> {
+    head: &'a [u8],
+    body: &'a [u8],
+    claims: Vec<u8>,
     /// The name of the key that made it.
     key: Option<Vec<u8>>,
 }
 
 impl Plan {
-    /// Decodes a token's head and claims: the algorithm is the scheme's, never the token's.
-    pub(crate) fn claims(&self, found: &Found<'_>) -> Result<Claims, Reason> {
-        let (Grammar::Token(algorithm), Some((head, claims))) =
-            (&self.form.signature.grammar, found.token)
-        else {
-            return Ok(Claims::default());
-        };
+    /// The token that the signature is part of, where the scheme has tokens.
+    #[inline]
+    pub(crate) fn token<'a>(&self, found: &Found<'a>) -> Result<Option<Token<'a>>, Reason> {
+        match (&self.form.signature.grammar, found.token) {
+            (Grammar::Token(algorithm), Some((head, body))) => {
+                Token::read(algorithm, head, body).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl<'a> Token<'a> {
+    /// Decodes head and claims: the algorithm is the scheme's, never the token's.
+    fn read(algorithm: &str, written: &'a [u8], body: &'a [u8]) -> Result<Self, Reason> {
         const MALFORMED: Reason = Reason::MalformedHeader;
         let decode = |part: &[u8]| URL_SAFE_NO_PAD.decode(part).map_err(|_| MALFORMED);
-        let head = decode(head)?;
+        let head = decode(written)?;
         let head = Document::read(&head).map_err(|_| MALFORMED)?;
         let member = |name: &str| head.find(&Pointer::of(name)).map_err(|_| MALFORMED);
         let text = |name: &str| Ok(member(name)?.and_then(|value| value.text()));
@@ -37,25 +45,31 @@ impl Plan {
         if !algorithm_fits || member("crit")?.is_some() {
             return Err(MALFORMED);
         }
-        Ok(Claims {
-            decoded: decode(claims)?,
+        Ok(Self {
+            head: written,
+            body,
+            claims: decode(body)?,
             key: text("kid")?.map(|text| text.into_owned()),
         })
     }
-}
 
-impl Claims {
+    /// The name of the key that made it.
     pub(crate) fn key(&self) -> Option<&[u8]> {
         self.key.as_deref()
     }
 
-    /// The token, for reading elements from it.
-    pub(crate) fn token<'a>(&'a self, found: &Found<'a>) -> Token<'a> {
-        let (head, claims) = found.token.unwrap_or_default();
-        Token {
-            head,
-            claims,
-            decoded: &self.decoded,
-        }
+    /// What it says, in JSON.
+    pub(crate) fn claims(&self) -> &[u8] {
+        &self.claims
+    }
+
+    /// Its first part, as it is written.
+    pub(crate) fn written_head(&self) -> &'a [u8] {
+        self.head
+    }
+
+    /// Its middle part, as it is written.
+    pub(crate) fn written_claims(&self) -> &'a [u8] {
+        self.body
     }
 }

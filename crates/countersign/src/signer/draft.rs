@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::{SignError, ToSign, Written};
-use crate::element::{Source, Token};
+use crate::element::Source;
 use crate::json::Json;
 use crate::scheme::Place;
 use crate::{PublicUrl, form, json};
@@ -90,7 +90,7 @@ impl<'a> Draft<'a> {
             headers,
             body: &self.body,
             json: Json::default(),
-            token: Token::default(),
+            token: None,
             listed,
         }
     }

@@ -19,5 +19,4 @@ mod table;
 mod time;
 mod urls;
 mod vectors;
-mod weight;
 mod wycheproof;

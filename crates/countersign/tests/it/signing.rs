@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use countersign::{
-    KeyProblem, Keyring, PublicUrl, Reason, Scheme, SchemeError, Secret, SignError, Signer, ToSign,
-    Verifier, Written,
+    Keyring, PublicUrl, Reason, Scheme, SchemeError, SignError, Signer, ToSign, Verifier, Written,
 };
 use http::{HeaderMap, Method, Request};
 
-use crate::genuine::{Genuine, PUBLIC, SEED_AND_PUBLIC};
+use crate::genuine::Genuine;
 use crate::support::{BASE, OTHER, SECRET, Sent, at_millis, key, preset, ring};
 
 /// Presets that only their senders sign, and with what.
@@ -411,6 +410,10 @@ fn a_shared_token_is_sent_and_shown_nowhere_else() {
 #[cfg(feature = "ed25519")]
 #[test]
 fn a_private_key_is_told_from_a_public_one() {
+    use countersign::{KeyProblem, Secret};
+
+    use crate::genuine::{PUBLIC, SEED_AND_PUBLIC};
+
     let halves = SEED_AND_PUBLIC.split_at(64);
     let other_half = format!("{}{}", halves.0, PUBLIC.replace('d', "e"));
     assert!(Signer::new(&preset("discord"), &ring(&[SEED_AND_PUBLIC])).is_ok());
