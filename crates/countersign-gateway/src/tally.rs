@@ -108,6 +108,11 @@ impl Tally {
         find(&self.keys.load(), id).map(Arc::clone)
     }
 
+    /// The keys that are told apart.
+    pub(crate) fn keys(&self) -> Vec<KeyId> {
+        self.keys.load().iter().map(|(id, _)| id.clone()).collect()
+    }
+
     /// All counters of the flow itself, as they are now.
     pub(crate) fn totals(&self) -> Totals {
         let counts = &self.counts;

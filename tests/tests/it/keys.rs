@@ -95,6 +95,26 @@ fn a_check_of_the_file_tells_what_the_dates_of_its_keys_say() {
     assert!(!said.contains("canary"), "{said}");
 }
 
+#[test]
+fn users_of_an_htpasswd_file_are_counted_by_name_once_they_were_seen() {
+    let setup = Setup::new()
+        .table("[[flows]]\nid = \"it\"\nauth = { mode = \"basic\", htpasswd = \"users\" }\n");
+    // "kept elsewhere", hashed by libxcrypt.
+    let hash = "$2y$04$abcdefghijklmnopqrstuuaxSCn9f1oQabaM6bv7D1taiDa1tu1Ae";
+    let users = format!("eve:{hash}\nbob:{hash}\n");
+    std::fs::write(setup.folder().join("users"), users).unwrap();
+    let gateway = setup.start();
+
+    // eve:kept elsewhere
+    let basic = "Basic ZXZlOmtlcHQgZWxzZXdoZXJl";
+    let request = Request::post("/hooks/it").header("Authorization", basic);
+    assert_eq!(request.body("x").send(gateway.ingress).status, 202);
+
+    let flow = gateway.admin("/flows/it").json();
+    assert_eq!(state(&flow, "eve"), ("active".to_owned(), 1));
+    assert_eq!(flow["keys"].as_array().unwrap().len(), 1);
+}
+
 fn rotating_setup() -> Setup {
     Setup::new()
         .table(&format!(

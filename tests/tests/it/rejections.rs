@@ -333,24 +333,36 @@ fn what_an_observing_flow_lets_in_is_told_as_such() {
     let gateway = Setup::new()
         .flow(
             "side",
-            &format!("observe = true\nforward = \"{}\"", upstream.url("")),
+            &format!(
+                "observe = true\ndiagnose = true\nforward = \"{}\"",
+                upstream.url("")
+            ),
         )
         .start();
 
     assert_eq!(signed("side", b"good").send(gateway.ingress).status, 200);
     assert_eq!(forged(&gateway, "side", b"bad"), 200);
+    let added = signed("side", b"body").body("body\n");
+    assert_eq!(added.send(gateway.ingress).status, 200);
 
     let page = gateway.admin("/rejections").json();
-    let one = &page["rejections"][0];
+    let one = &page["rejections"][1];
     assert_eq!(
         (&one["reason"], &one["observed"]),
         (&"bad_signature".into(), &true.into())
     );
     assert_eq!(one["read_bytes"], 3);
     let flow = gateway.admin("/flows/side").json();
-    assert_eq!(flow["observed"], serde_json::json!({ "bad_signature": 1 }));
+    assert_eq!(flow["observed"], serde_json::json!({ "bad_signature": 2 }));
     assert_eq!(flow["refused"], serde_json::json!({}));
     assert_eq!(flow["accepted"], 1);
+    let kind = wait_for("a look at what was let in", || {
+        let page = gateway.admin("/rejections").json();
+        page["rejections"][0]["hints"][0]["kind"]
+            .as_str()
+            .map(str::to_owned)
+    });
+    assert_eq!(kind, "line_end");
 }
 
 #[test]

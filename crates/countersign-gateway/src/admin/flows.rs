@@ -178,7 +178,15 @@ impl View {
             ),
             Then::Forward(upstream) => (Vec::new(), Some(upstream.base.to_string())),
         };
-        let keys = policy.auth().keys().into_iter();
+        let mut keys = policy.auth().keys();
+        if policy.auth().asks() {
+            // Users whose passwords somebody else knows are known by their uses only.
+            let met = tally.keys().into_iter().map(|id| (id, Validity::default()));
+            let met: Vec<_> = met
+                .filter(|(id, _)| !keys.iter().any(|(known, _)| known == id))
+                .collect();
+            keys.extend(met);
+        }
         Self {
             id: flow.id.to_string(),
             organization: flow.organization.to_string(),
@@ -204,6 +212,7 @@ impl View {
             observe: policy.observes(),
             diagnose: flow.diagnose,
             keys: keys
+                .into_iter()
                 .map(|(id, validity)| KeyView::new(&id, validity, tally, now))
                 .collect(),
             since: moment::show(totals.since),

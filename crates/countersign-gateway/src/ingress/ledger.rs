@@ -80,9 +80,12 @@ impl Ledger {
         };
         let now = SystemTime::now();
         let sketch = Sketch::new(Refusal::Rejected(reason.into()), head, sender);
-        let (read, auth) = (body.bytes().len(), body.policy().auth());
-        let sketch = sketch.judged(read, auth, now).let_in();
+        let (bytes, auth) = (body.bytes(), body.policy().auth());
+        let sketch = sketch.judged(bytes.len(), auth, now).let_in();
         let entry = self.note(sketch, suppressed, now);
+        if self.flow.diagnose {
+            self.rejections.diagnose(&entry, head, bytes);
+        }
         tracing::info!(
             flow.id = %self.flow.id,
             client.address = %sender,
