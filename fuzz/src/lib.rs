@@ -16,11 +16,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 mod addresses;
 mod elements;
 mod handshakes;
+mod keys;
 mod tokens;
 
 pub use addresses::client_address;
 pub use handshakes::{handshakes, shaken};
 pub use elements::{form_fields, json_pointer, url_forms};
+pub use keys::{has_key, key_documents};
 pub use tokens::{json_web_token, token_accepted};
 
 // Two readers are private to their crates; their files stand on their own, so they are compiled in here.
@@ -44,6 +46,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("http_message", http_message),
     ("json_pointer", json_pointer),
     ("json_web_token", json_web_token),
+    ("key_documents", key_documents),
     ("message_template", message_template),
     ("scheme_description", scheme_description),
     ("signature_headers", signature_headers),

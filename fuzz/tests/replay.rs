@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use countersign_fuzz::{TARGETS, is_genuine, lets_in, shaken, step, token_accepted};
+use countersign_fuzz::{TARGETS, has_key, is_genuine, lets_in, shaken, step, token_accepted};
 
 #[test]
 fn every_corpus_file_is_survived() {
@@ -47,6 +47,10 @@ fn genuine_seeds_are_accepted_and_no_others() {
             "svix_genuine",
             "workflow_genuine",
         ]
+    );
+    assert_eq!(
+        accepted("key_documents", has_key),
+        ["certificate", "one_json_web_key", "public_key", "set"]
     );
     assert_eq!(
         accepted("handshakes", |bytes| shaken(bytes).is_some()),

@@ -1,10 +1,6 @@
 //! What is genuine in one way is not genuine in another: as another form, with other parts, for another receiver.
 
-use std::time::Duration;
-
-use countersign::{
-    PublicUrl, Reason, Scheme, SchemeError, Signer, ToSign, Verifier, Weakness, Window,
-};
+use countersign::{PublicUrl, Reason, Scheme, SchemeError, Signer, ToSign, Verifier, Weakness};
 use http::Method;
 use serde_json::Value;
 
@@ -273,10 +269,11 @@ fn a_notification_for_another_topic_or_time_is_refused() {
         sent["tolerance_s"] = tolerance.into();
         assert_eq!(judged(&sent), expected, "{later}");
     }
+    use std::time::Duration;
     let window = preset("sns").default_window();
     assert_eq!(
         window,
-        Some(Window::new(
+        Some(countersign::Window::new(
             Duration::from_secs(3900),
             Duration::from_secs(300)
         ))
