@@ -88,15 +88,16 @@ impl Signer {
     /// its headers is taken, else the first that can be written into it.
     pub fn write(&self, message: &ToSign<'_>) -> Result<Written, SignError> {
         let own = Draft::new(message);
-        let (asked, others): (Vec<_>, Vec<_>) =
-            self.ways.iter().partition(|way| way.is_asked_for(&own));
         let mut refused = None;
-        for way in asked.into_iter().chain(others) {
-            let mut draft = own.clone();
-            match way.write(&mut draft, message) {
-                Ok(()) if way.is_chosen(&self.scheme, &draft) => return Ok(draft.finish()),
-                Ok(()) => {}
-                Err(error) => refused = refused.or(Some(error)),
+        for asked in [true, false] {
+            let mut ways = self.ways.iter();
+            while let Some(way) = ways.find(|way| way.is_asked_for(&own) == asked) {
+                let mut draft = own.clone();
+                match way.write(&mut draft, message) {
+                    Ok(()) if way.is_chosen(&self.scheme, &draft) => return Ok(draft.finish()),
+                    Ok(()) => {}
+                    Err(error) => refused = refused.or(Some(error)),
+                }
             }
         }
         Err(refused.unwrap_or(SignError::NoWay))
