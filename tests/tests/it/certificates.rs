@@ -116,7 +116,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn send(&self, request: Request) -> Reply {
+    fn send(&self, request: &Request) -> Reply {
         request.send(self.ingress)
     }
 }
@@ -130,16 +130,16 @@ fn a_certificate_is_fetched_checked_and_remembered() {
     let good = sender.url("/good.pem");
 
     for (topic, text) in [("orders", "one"), ("bills", "two"), ("orders", "three")] {
-        let reply = gateway.send(sender.message(topic, &good, text));
+        let reply = gateway.send(&sender.message(topic, &good, text));
         assert_eq!(reply.status, 202, "{}", reply.text());
     }
     assert_eq!(sender.asked(), 1);
 
-    let status = |topic: &str, url: &str| gateway.send(sender.message(topic, url, "x")).status;
+    let status = |topic: &str, url: &str| gateway.send(&sender.message(topic, url, "x")).status;
     assert_eq!(status("somebody else's", &good), 401);
     let other = Sender::new();
     let forged = other.message("orders", &good, "x");
-    assert_eq!(gateway.send(forged).status, 401);
+    assert_eq!(gateway.send(&forged).status, 401);
     assert_eq!(status("orders", &other.url("/good.pem")), 401);
     assert_eq!(status("orders", "https://localhost/good.pem"), 401);
     assert_eq!(
@@ -159,12 +159,12 @@ fn a_certificate_that_is_not_to_be_had_now_is_told_as_that() {
     let sender = Sender::new();
     let broken = sender.message("orders", &sender.url("/broken.pem"), "x");
 
-    let reply = sender.gateway(OPEN).send(broken);
+    let reply = sender.gateway(OPEN).send(&broken);
     assert_eq!(reply.status, 503);
     assert!(reply.header("retry-after").is_some());
 
     let closed = sender.gateway("");
-    let reply = closed.send(sender.message("orders", &sender.url("/good.pem"), "x"));
+    let reply = closed.send(&sender.message("orders", &sender.url("/good.pem"), "x"));
     assert_eq!(reply.status, 503, "loopback addresses are not open");
     assert_eq!(sender.asked(), 1);
 }

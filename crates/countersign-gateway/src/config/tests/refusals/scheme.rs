@@ -35,7 +35,7 @@ fn a_scheme_that_does_not_hold_is_named_with_its_vector_whether_it_is_used_or_no
 
 #[test]
 fn every_built_in_scheme_that_a_flow_may_name_holds() {
-    for name in countersign::Scheme::preset_names() {
+    for name in Scheme::preset_names() {
         let error = parse(&with_auth(&format!("scheme = \"{name}\", keys = []")))
             .err()
             .unwrap();
