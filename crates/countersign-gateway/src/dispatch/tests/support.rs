@@ -171,5 +171,5 @@ pub(super) fn outcomes(attempts: &[AttemptRecord]) -> Vec<&str> {
     attempts.iter().map(|attempt| &*attempt.outcome).collect()
 }
 
-/// Longer than anything here takes.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than anything here takes, on a machine that builds something else meanwhile too.
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
