@@ -32,7 +32,10 @@ fn write_folder(code: &mut String, folder: &str, constant: &str) -> Result<(), B
     });
     files.sort_by_key(|path| path.file_stem().map(ToOwned::to_owned));
 
-    writeln!(code, "/// The files of `{folder}`, in the order of their names.")?;
+    writeln!(
+        code,
+        "/// The files of `{folder}`, in the order of their names."
+    )?;
     writeln!(code, "pub(crate) static {constant}: &[(&str, Value)] = &[")?;
     for path in files {
         let text = fs::read_to_string(&path)?;

@@ -43,8 +43,8 @@ use countersign_tower::Policy;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use ipnet::IpNet;
 
-pub(crate) use self::handshake::Registration;
 pub use self::error::{ConfigError, Problem, Severity};
+pub(crate) use self::handshake::Registration;
 pub use self::name::{FlowId, InvalidName, Organization, StepName};
 pub use self::path::PathPattern;
 pub(crate) use self::scheme::OwnSchemes;

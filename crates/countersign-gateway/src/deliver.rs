@@ -16,5 +16,5 @@ pub(crate) use address::{Guard, Origin};
 pub(crate) use client::Tls;
 pub(crate) use client::{Client, ClientError, SendError};
 pub(crate) use failure::Failure;
-pub(crate) use trust::Trust;
 pub(crate) use request::{StepRequest, Unsendable};
+pub(crate) use trust::Trust;

@@ -17,8 +17,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    Policy, Refusal, Refused, ReplayGuard, ReplyBody, Reservation, Resolve, Respond,
-    VerifiedBody, VerifyLayer,
+    Policy, Refusal, Refused, ReplayGuard, ReplyBody, Reservation, Resolve, Respond, VerifiedBody,
+    VerifyLayer,
     body::gather::Gather,
     decision::{self, Check},
     handshake,

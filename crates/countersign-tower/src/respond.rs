@@ -140,7 +140,9 @@ fn challenges(auth: Option<&Auth>) -> Vec<&'static str> {
 /// Whether the sender insists on refusals without a body.
 fn empties_refusals(policy: &Policy) -> bool {
     let mut parts = policy.auth().parts();
-    parts.any(|auth| matches!(auth, Auth::Signature(verifier) if verifier.scheme().empties_refusals()))
+    parts.any(
+        |auth| matches!(auth, Auth::Signature(verifier) if verifier.scheme().empties_refusals()),
+    )
 }
 
 fn document(media: &'static str, body: Bytes) -> Response<Bytes> {

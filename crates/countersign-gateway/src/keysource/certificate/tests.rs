@@ -42,10 +42,7 @@ fn a_certificate_counts_with_a_name_a_time_and_a_trusted_root() {
             Authority::root().sign("sender.test", soon, None),
             "it is not valid",
         ),
-        (
-            good + &Authority::root().below().pem,
-            "it is not valid",
-        ),
+        (good + &Authority::root().below().pem, "it is not valid"),
         (root.sign("evil.test", soon, None), "none of the names"),
         (
             root.sign("sender.test.evil.test", soon, None),

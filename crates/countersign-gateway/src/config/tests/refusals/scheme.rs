@@ -78,5 +78,9 @@ fn of_a_scheme_only_what_is_harmless_is_shown() {
     let problem = problem(&text);
 
     assert_eq!(problem.line(), Some(11));
-    assert!(!problem.render(false).contains(MARKER), "{}", problem.render(false));
+    assert!(
+        !problem.render(false).contains(MARKER),
+        "{}",
+        problem.render(false)
+    );
 }

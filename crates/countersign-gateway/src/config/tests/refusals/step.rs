@@ -64,7 +64,9 @@ fn steps_have_names_and_places() {
             "`secret` does not fit",
         ),
         (
-            &step("name = \"a\", url = \"http://a/\", scheme = \"linear\", secret = { env = \"LONG\" }"),
+            &step(
+                "name = \"a\", url = \"http://a/\", scheme = \"linear\", secret = { env = \"LONG\" }",
+            ),
             4,
             "signs inside the body",
         ),
