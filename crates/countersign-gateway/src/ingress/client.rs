@@ -149,4 +149,5 @@ const BLANK: [char; 2] = [' ', '\t'];
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 #[cfg(test)]
+#[path = "client/tests.rs"] // for the fuzzing workspace, which has this file in a module of its own
 mod tests;
