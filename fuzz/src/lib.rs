@@ -20,8 +20,8 @@ mod keys;
 mod tokens;
 
 pub use addresses::client_address;
-pub use handshakes::{handshakes, shaken};
 pub use elements::{form_fields, json_pointer, url_forms};
+pub use handshakes::{handshakes, shaken};
 pub use keys::{has_key, key_documents};
 pub use tokens::{json_web_token, token_accepted};
 
