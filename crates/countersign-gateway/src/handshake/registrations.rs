@@ -271,11 +271,11 @@ fn policy<'a>(
     }
     let ring = Keyring::new(keys).map_err(SchemeError::from)?;
     let fresh = Verifier::new(&registration.scheme, &ring)?.with_window(registration.window)?;
+    let mut fresh = Some(fresh);
+    // The first of its scheme, which the registration was made of: another one has keys of its own.
     let auth = flow.policy.auth().clone().with_signatures(|known| {
-        match *known.scheme() == registration.scheme {
-            true => fresh.clone(),
-            false => known,
-        }
+        let brought = *known.scheme() == registration.scheme;
+        fresh.take_if(|_| brought).unwrap_or(known)
     });
     Ok(Arc::new(flow.policy.with_auth(auth).build()?))
 }

@@ -97,6 +97,35 @@ fn what_was_taken_is_there_after_a_restart_until_it_is_forgotten() {
 }
 
 #[test]
+fn the_secret_goes_to_the_first_member_and_the_others_keep_their_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let flow = flow(&format!(
+        "[[flows]]\nid = \"tasks\"\nauth = {{ any = [\
+           {{ scheme = \"asana\", keys = [{{ id = \"one\", secret = \"{FIRST}\" }}] }},\
+           {{ scheme = \"asana\", keys = [{{ id = \"two\", secret = \"{SECOND}\" }}] }},\
+         ] }}\n"
+    ));
+    let registrations = registrations(&folder);
+    let standing = registrations.stand(&flow);
+    let keys = || {
+        let policy = standing.policy();
+        let ids = |auth: &Auth| auth.keys().into_iter().map(|(id, _)| id.to_string());
+        let parts = policy.auth().parts();
+        parts
+            .map(|part| ids(part).collect())
+            .collect::<Vec<Vec<_>>>()
+    };
+    assert_eq!(keys(), [["one"], ["two"]]);
+
+    let start = Instant::now();
+    let minute = Duration::from_secs(60);
+    registrations.open(&flow, minute, start).unwrap();
+    let brought = Secret::new("c0ffee7f20cbfa02357cf448134da559");
+    let came = registrations.take(&flow.id, brought, at(start, 7)).unwrap();
+    assert_eq!(keys(), [&["one", came.as_str()][..], &["two"]]);
+}
+
+#[test]
 fn a_flow_takes_no_more_secrets_than_keys_are_tried() {
     let folder = tempfile::tempdir().unwrap();
     let text = format!(
