@@ -40,9 +40,9 @@ fn answered(bytes: &[u8]) -> Option<(String, HandshakeAnswer)> {
         url: PublicUrl::new("https://hooks.example.com", target),
         ..request(&method, &headers, body)
     };
-    let offered = handshakes.offer(auth, &whole);
+    let offered = handshakes.offer(auth, None, &whole);
     let greeted = handshakes
-        .greet(auth, &Signed { body: b"", ..whole })
+        .greet(auth, None, &Signed { body: b"", ..whole })
         .ok()?;
     let answer = match (greeted, auth.verify(&whole)) {
         (Some(answer), _) => Some(answer),

@@ -44,8 +44,8 @@ pub(crate) async fn welcome<B>(
         body: b"",
         now: now.1,
     };
-    let offer = policy.handshakes().offer(policy.auth(), &signed);
-    let (secret, answer) = offer.filter(|_| policy.auth().admits(client))?;
+    let offer = policy.handshakes().offer(policy.auth(), client, &signed);
+    let (secret, answer) = offer?;
     let (keeper, id) = (registrations.clone(), flow.id.clone());
     // Begun is finished, whether or not the sender is still there.
     let taken = tokio::task::spawn_blocking(move || keeper.take(&id, secret, now)).await;

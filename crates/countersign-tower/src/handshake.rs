@@ -34,10 +34,11 @@ pub(crate) fn greet(
     now: SystemTime,
 ) -> Result<Option<HandshakeAnswer>, Refusal> {
     let handshakes = policy.handshakes();
-    if handshakes.is_empty() || !policy.auth().admits(client(parts)) {
+    if handshakes.is_empty() {
         return Ok(None);
     }
-    let answer = handshakes.greet(policy.auth(), &request(policy, parts, b"", now));
+    let request = request(policy, parts, b"", now);
+    let answer = handshakes.greet(policy.auth(), client(parts), &request);
     answer.map_err(|_| Refusal::WrongToken)
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, Method, header};
 
+use crate::handshake::HandshakeForm;
 use crate::{FetchedKey, KeyId, Reason, Rejection, Signed, Validity, Verified, Verifier};
 
 mod address;
@@ -164,14 +165,26 @@ impl Auth {
         self.parts().any(|part| matches!(part, Self::Address(_)))
     }
 
-    /// Whether a request from this address can be genuine, as far as the address says.
-    pub fn admits(&self, client: Option<IpAddr>) -> bool {
+    /// Whether this handshake may come from this address: from where a way that has it takes requests, or from where
+    /// any way does, if none has it.
+    pub(crate) fn greets(&self, client: Option<IpAddr>, form: &HandshakeForm) -> bool {
         match self {
             Self::Address(addresses) => addresses.check(client).is_ok(),
-            Self::Any(several) => several.iter().any(|auth| auth.admits(client)),
-            Self::All(several) => several.iter().all(|auth| auth.admits(client)),
+            Self::Any(several) => {
+                let anybody = !self.has(form);
+                let mut members = several.iter();
+                members.any(|member| (anybody || member.has(form)) && member.greets(client, form))
+            }
+            Self::All(several) => several.iter().all(|member| member.greets(client, form)),
             _ => true,
         }
+    }
+
+    /// Whether one of its signatures' schemes has this handshake.
+    fn has(&self, form: &HandshakeForm) -> bool {
+        self.parts().any(|part| {
+            matches!(part, Self::Signature(verifier) if verifier.scheme().handshakes().contains(form))
+        })
     }
 
     /// Whether a verdict may depend on a password that somebody else knows.

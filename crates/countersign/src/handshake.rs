@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -122,7 +123,8 @@ impl Handshakes {
         self.forms.iter().any(|form| form.takes.is_some())
     }
 
-    /// The answer to a request whose head is a handshake, before its body is read or anything verified.
+    /// The answer to a request from this address whose head is a handshake, before its body is read or anything
+    /// verified.
     ///
     /// # Errors
     ///
@@ -130,6 +132,7 @@ impl Handshakes {
     pub fn greet(
         &self,
         auth: &Auth,
+        client: Option<IpAddr>,
         request: &Signed<'_>,
     ) -> Result<Option<HandshakeAnswer>, WrongToken> {
         let reading = Reading::default();
@@ -137,6 +140,9 @@ impl Handshakes {
         let mut wrong = Ok(None);
         for form in self.forms.iter() {
             if form.signed || form.takes.is_some() || !asked.is(form) {
+                continue;
+            }
+            if !auth.greets(client, form) {
                 continue;
             }
             if self.has_token(form, &asked) == Some(false) {
@@ -169,15 +175,21 @@ impl Handshakes {
         })
     }
 
-    /// The secret that a request brings, and what is answered once it is kept.
+    /// The secret that a request from this address brings, and what is answered once it is kept.
     ///
     /// Nothing proves who brings it: ask only while somebody has said that the sender is about to.
-    pub fn offer(&self, auth: &Auth, request: &Signed<'_>) -> Option<(Secret, HandshakeAnswer)> {
+    pub fn offer(
+        &self,
+        auth: &Auth,
+        client: Option<IpAddr>,
+        request: &Signed<'_>,
+    ) -> Option<(Secret, HandshakeAnswer)> {
         let reading = Reading::default();
         let asked = self.asked(auth, request, &reading);
         let mut forms = self.forms.iter();
         forms.find_map(|form| {
-            let place = form.takes.as_ref().filter(|_| asked.is(form))?;
+            let meant = || asked.is(form) && auth.greets(client, form);
+            let place = form.takes.as_ref().filter(|_| meant())?;
             let secret = Plain::default().read(place, &asked.source)?;
             let answer = self.answer(form, &asked, None)?;
             Some((Secret::new(secret), answer))

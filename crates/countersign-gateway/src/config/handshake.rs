@@ -85,22 +85,33 @@ impl Checker<'_> {
         let mut brought = signatures
             .iter()
             .filter(|signature| brings_a_secret(&signature.scheme));
-        if handshakes.bring_a_secret() {
-            return brought.next().map(|signature| Registration {
+        let registration = match handshakes.bring_a_secret() {
+            false => None,
+            true => brought.next().map(|signature| Registration {
                 keys: signature.keys.clone(),
                 scheme: signature.scheme.clone(),
                 window: signature.window,
-            });
-        }
+            }),
+        };
         if brought.any(|signature| signature.keys.iter().next().is_none()) {
             let auth = flow.get_ref().auth.as_ref();
+            let (message, help) = match &registration {
+                None => (
+                    "`auth` has no `keys`, and the handshake that would bring one is turned off",
+                    "add `keys = [{ id = \"2026\", secret = { env = \"NAME\" } }]`, or remove `handshake = false`",
+                ),
+                Some(_) => (
+                    "a member of `auth` has no `keys`, and what senders bring goes to the first that takes it",
+                    "add `keys = [{ id = \"2026\", secret = { env = \"NAME\" } }]`, or give it a flow of its own",
+                ),
+            };
             self.refuse(
                 auth.map_or_else(|| flow.span(), Spanned::span),
-                "`auth` has no `keys`, and the handshake that would bring one is turned off",
-                "add `keys = [{ id = \"2026\", secret = { env = \"NAME\" } }]`, or remove `handshake = false`",
+                message,
+                help,
             );
         }
-        None
+        registration
     }
 }
 

@@ -35,12 +35,16 @@ impl Expected {
         auth: &Auth,
         request: &Signed<'_>,
     ) -> Result<(), String> {
-        let answer = match handshakes.greet(auth, request) {
+        let answer = match handshakes.greet(auth, None, request) {
             Ok(Some(answer)) => Some(answer),
             Err(wrong) => return Err(wrong.to_string()),
             Ok(None) => {
                 let verified = auth.verify(request).map_err(|error| error.to_string());
-                let offered = || handshakes.offer(auth, request).map(|(_, answer)| answer);
+                let offered = || {
+                    handshakes
+                        .offer(auth, None, request)
+                        .map(|(_, answer)| answer)
+                };
                 match verified {
                     Ok(verified) => handshakes.confirm(auth, request, &verified),
                     Err(why) => Some(offered().ok_or(why)?),

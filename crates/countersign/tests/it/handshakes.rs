@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use countersign::{
-    Auth, HandshakeAnswer, Handshakes, Key, KeyId, Keyring, PublicUrl, Reason, Scheme, SchemeError,
-    Secret, Signed, Verifier, WrongToken,
+    Addresses, ApiKey, Auth, HandshakeAnswer, Handshakes, Key, KeyId, Keyring, PublicUrl, Reason,
+    Scheme, SchemeError, Secret, Signed, Verifier, WrongToken,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use proptest::prelude::*;
@@ -93,7 +93,7 @@ impl Shake {
             body: b"",
             ..request
         };
-        if let Some(answer) = handshakes.greet(&auth, &head)? {
+        if let Some(answer) = handshakes.greet(&auth, None, &head)? {
             return Ok(Some(answer));
         }
         let verified = auth.verify(&request).ok();
@@ -379,10 +379,12 @@ fn a_secret_that_is_brought_is_offered_and_never_just_answered() {
 
     assert!(handshakes.bring_a_secret());
     assert!(matches!(
-        handshakes.greet(&auth, &bare(post, &headers)),
+        handshakes.greet(&auth, None, &bare(post, &headers)),
         Ok(None)
     ));
-    let (offered, answer) = handshakes.offer(&auth, &bare(post, &headers)).unwrap();
+    let (offered, answer) = handshakes
+        .offer(&auth, None, &bare(post, &headers))
+        .unwrap();
     assert_eq!(offered.expose(), secret.as_bytes());
     assert_eq!(answer.headers()["x-hook-secret"], secret);
     let refused = auth.check_head(&Method::POST, &headers).unwrap_err();
@@ -391,7 +393,54 @@ fn a_secret_that_is_brought_is_offered_and_never_just_answered() {
 
     // A signed event that carries the header as well registers nothing.
     headers.insert("x-hook-signature", HeaderValue::from_static("ab"));
-    assert!(handshakes.offer(&auth, &bare(post, &headers)).is_none());
+    assert!(
+        handshakes
+            .offer(&auth, None, &bare(post, &headers))
+            .is_none()
+    );
+}
+
+#[test]
+fn of_several_auths_the_one_whose_handshake_it_is_says_from_where() {
+    let office = || Auth::Address(Addresses::new([("192.0.2.0".parse().unwrap(), 24)]).unwrap());
+    let (inside, outside) = ("192.0.2.7".parse().ok(), "198.51.100.7".parse().ok());
+    let key = |secret: &str| Keyring::single(Secret::new(secret));
+    let receiver = |preset: &str, keys: &Keyring| {
+        let scheme = Scheme::preset(preset).unwrap();
+        let signature = Auth::Signature(Verifier::new(&scheme, keys).unwrap());
+        let token = Auth::ApiKey(ApiKey::new(&key("a token of some length")).unwrap());
+        let there = Auth::all([office(), signature]).unwrap();
+        (Handshakes::of(&scheme), Auth::any([there, token]).unwrap())
+    };
+    let mut headers = HeaderMap::new();
+
+    let (handshakes, auth) = receiver("x", &key("a secret of some length"));
+    let method = Method::GET;
+    let asks = Signed {
+        url: PublicUrl::new("", "/hooks/x?crc_token=abc"),
+        ..bare(&method, &headers)
+    };
+    let greeted = |client| handshakes.greet(&auth, client, &asks).unwrap().is_some();
+    assert!(greeted(inside) && !greeted(outside) && !greeted(None));
+
+    headers.insert(
+        "x-hook-secret",
+        HeaderValue::from_static("a brought secret"),
+    );
+    let (handshakes, auth) = receiver("asana", &Keyring::awaiting());
+    let brings = bare(&Method::POST, &headers);
+    let offered = |client| handshakes.offer(&auth, client, &brings).is_some();
+    assert!(offered(inside) && !offered(outside) && !offered(None));
+
+    // What is no member's own may come from where any member takes requests.
+    headers.insert(
+        "webhook-request-origin",
+        HeaderValue::from_static("a.example"),
+    );
+    let asks = bare(&Method::OPTIONS, &headers);
+    let handshakes = Handshakes::preset("cloudevents").unwrap();
+    let greeted = |auth: &Auth| handshakes.greet(auth, outside, &asks).unwrap().is_some();
+    assert!(greeted(&auth) && !greeted(&Auth::all([office(), auth.clone()]).unwrap()));
 }
 
 #[test]
@@ -403,7 +452,7 @@ fn any_flow_can_answer_what_cloud_events_asks() {
         HeaderValue::from_static("eventemitter.example.com"),
     );
 
-    let answer = handshakes.greet(&Auth::None, &bare(&Method::OPTIONS, &headers));
+    let answer = handshakes.greet(&Auth::None, None, &bare(&Method::OPTIONS, &headers));
     let answer = answer.unwrap().unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(
@@ -413,10 +462,10 @@ fn any_flow_can_answer_what_cloud_events_asks() {
     assert_eq!(answer.headers()["webhook-allowed-rate"], "*");
     assert_eq!(answer.headers()["allow"], "POST");
 
-    let other = handshakes.greet(&Auth::None, &bare(&Method::GET, &headers));
+    let other = handshakes.greet(&Auth::None, None, &bare(&Method::GET, &headers));
     assert!(matches!(other, Ok(None)));
     headers.clear();
-    let plain = handshakes.greet(&Auth::None, &bare(&Method::OPTIONS, &headers));
+    let plain = handshakes.greet(&Auth::None, None, &bare(&Method::OPTIONS, &headers));
     assert!(matches!(plain, Ok(None)));
     assert!(Handshakes::preset("cloudevent").is_none());
     assert_eq!(

@@ -102,4 +102,7 @@ fn a_flow_whose_sender_brings_the_key_needs_none_unless_that_is_turned_off() {
     let refused = refusal(&with_handshake(asana, "false"));
     assert!(refused.contains("has no `keys`"), "{refused}");
     assert!(refusal(&with_auth("scheme = \"github\"")).contains("has no `keys`"));
+    let two = format!("any = [{{ {asana} }}, {{ {asana} }}]");
+    let refused = refusal(&with_auth(&two));
+    assert!(refused.contains("goes to the first"), "{refused}");
 }
