@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use countersign_tower::{ClientAddress, Handshake, Refusal, Refused};
 use http::request::Parts;
@@ -82,12 +82,19 @@ impl Ingress {
         Sender { client, peer }
     }
 
-    /// A handshake was answered; what it asks for beyond that is done later.
-    fn shaken(&self, endpoint: &Endpoint, handshake: &Handshake, peer: SocketAddr) {
-        endpoint.ledger.shaken(peer);
-        if let Some(url) = handshake.visit() {
-            self.visits.begin(&endpoint.flow.id, url);
+    /// A handshake was answered; what it asks for beyond that is done later. The answer instead, if it cannot be.
+    fn shaken(
+        &self,
+        endpoint: &Endpoint,
+        handshake: &Handshake,
+        peer: SocketAddr,
+    ) -> Option<Response<Body>> {
+        let url = handshake.visit();
+        if url.is_some_and(|url| !self.visits.begin(&endpoint.flow.id, url)) {
+            return Some(reply::not_now(RETRY_AFTER));
         }
+        endpoint.ledger.shaken(peer);
+        None
     }
 }
 
@@ -123,8 +130,11 @@ impl Responder for Ingress {
                     Some(response) => response,
                     None => endpoint.answer(request).await,
                 };
-                if let Some(handshake) = response.extensions().get::<Handshake>() {
-                    self.shaken(&endpoint, handshake, peer);
+                let handshake = response.extensions().get::<Handshake>();
+                if let Some(instead) =
+                    handshake.and_then(|handshake| self.shaken(&endpoint, handshake, peer))
+                {
+                    response = instead;
                 }
                 if let Some(refusal) = response.extensions().get::<Refusal>().copied() {
                     // Taken out, so that it does not live as long as the sender takes to read its answer.
@@ -161,3 +171,6 @@ fn outline<B>(request: &Request<B>) -> Parts {
     *outline.uri_mut() = request.uri().clone();
     outline.into_parts().0
 }
+
+/// When a sender is asked to come again whose handshake there is no room for.
+const RETRY_AFTER: Duration = Duration::from_secs(60);

@@ -1,7 +1,7 @@
 //! URLs that a genuine handshake asks to be visited: later, a few times, and as carefully as deliveries are sent.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use crate::tasks::Tasks;
 pub(crate) struct Visits {
     client: Client,
     room: Arc<Semaphore>,
-    /// What was visited with success: a copy of a handshake asks for no second visit.
+    /// What is being visited, and what was with success: a copy of a handshake asks for no second visit.
     made: Arc<Mutex<VecDeque<[u8; 32]>>>,
     tasks: Tasks,
 }
@@ -44,24 +44,34 @@ impl Visits {
         }
     }
 
-    /// Begins to visit `url`, which has been checked to be one of the sender's own, unless that was done already.
-    pub(crate) fn begin(&self, flow: &FlowId, url: &str) {
+    /// Begins to visit `url`, which has been checked to be one of the sender's own, unless that is done already.
+    ///
+    /// False where too much is under way, so that the sender has to come again.
+    #[must_use]
+    pub(crate) fn begin(&self, flow: &FlowId, url: &str) -> bool {
         let mark: [u8; 32] = Sha256::digest(url).into();
-        if self.is_made(&mark) {
+        let mut made = self.made();
+        if made.contains(&mark) {
             tracing::debug!(flow.id = %flow, "the handshake's URL was visited before");
-            return;
+            return true;
         }
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
-            tracing::warn!(flow.id = %flow, "too many handshakes at once: this one's URL is not visited");
-            return;
+            tracing::warn!(flow.id = %flow, "too many handshakes at once: the sender is asked to come again");
+            return false;
         };
+        if made.len() == REMEMBERED {
+            made.pop_front();
+        }
+        made.push_back(mark);
+        drop(made);
         let (visits, flow, url) = (self.clone(), flow.clone(), url.to_owned());
         self.tasks.spawn(|stop| async move {
-            if visits.visit(&flow, &url, &stop).await {
-                visits.note(mark);
+            if !visits.visit(&flow, &url, &stop).await {
+                visits.made().retain(|other| *other != mark);
             }
             drop(room);
         });
+        true
     }
 
     /// Tries until it works, the tries are used up, or the gateway stops.
@@ -113,17 +123,8 @@ impl Visits {
         }
     }
 
-    fn is_made(&self, mark: &[u8; 32]) -> bool {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.contains(mark)
-    }
-
-    fn note(&self, mark: [u8; 32]) {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if made.len() == REMEMBERED {
-            made.pop_front();
-        }
-        made.push_back(mark);
+    fn made(&self) -> MutexGuard<'_, VecDeque<[u8; 32]>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -131,7 +132,7 @@ impl Visits {
 const AT_ONCE: usize = 16;
 /// How long a visit may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many visits are remembered.
+/// How many visits are remembered; more than are under way at once.
 const REMEMBERED: usize = 256;
 /// The wait before each try.
 const WAITS: [Duration; 4] = [

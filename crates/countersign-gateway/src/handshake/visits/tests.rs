@@ -25,18 +25,33 @@ async fn a_url_is_visited_once_however_often_it_is_asked_for() {
     let (visits, tasks) = visits(true);
     let url = receiver.url("/?Action=ConfirmSubscription&Token=a%2Fb");
 
-    visits.begin(&flow(), &url);
+    // Copies come while the first is under way, and when it is done.
+    for _ in 0..2 * AT_ONCE {
+        assert!(visits.begin(&flow(), &url));
+    }
     let seen = receiver.request().await;
     tasks.drain(Duration::from_secs(30)).await.unwrap();
-    visits.begin(&flow(), &url);
+    assert!(visits.begin(&flow(), &url));
 
     assert_eq!(seen.method(), Method::GET);
     assert_eq!(
         seen.uri().query(),
         Some("Action=ConfirmSubscription&Token=a%2Fb")
     );
-    assert!(visits.is_made(&Sha256::digest(&url).into()));
     assert_eq!(receiver.unseen(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_there_is_no_room_to_visit_may_be_asked_for_again() {
+    let (visits, tasks) = visits(false);
+    let begin = |number: usize| visits.begin(&flow(), &format!("http://127.0.0.1:9/{number}"));
+
+    assert!((0..AT_ONCE).all(begin));
+    assert!(!begin(AT_ONCE));
+    tasks.drain(Duration::from_secs(600)).await.unwrap();
+
+    // Neither what there was no room for nor what was visited in vain counts as made.
+    assert!(visits.made().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
