@@ -50,7 +50,8 @@ impl Auth {
         Several::new(members).map(Self::Any)
     }
 
-    /// All of these ways at once: the first that is signed makes the verdict, and names its key and its repeats.
+    /// All of these ways at once: the first that signs a time, else the first that is signed, makes the verdict, and
+    /// names its key and its repeats.
     ///
     /// `None` where nothing is demanded.
     pub fn all(members: impl IntoIterator<Item = Self>) -> Option<Self> {
@@ -178,6 +179,17 @@ impl Auth {
             Self::All(several) => several.iter().all(|member| member.greets(client, form)),
             _ => true,
         }
+    }
+
+    /// Whether the verdict under this key says that this handshake is genuine: that of a way that has it, or any if
+    /// none has it. A key whose id others have too says nothing.
+    pub(crate) fn vouches(&self, key: Option<&KeyId>, form: &HandshakeForm) -> bool {
+        if !self.has(form) {
+            return true;
+        }
+        let knows = |part: &&Self| part.keys().iter().any(|(id, _)| Some(id) == key);
+        let mut known = self.parts().filter(knows).peekable();
+        known.peek().is_some() && known.all(|part| part.has(form))
     }
 
     /// Whether one of its signatures' schemes has this handshake.

@@ -157,6 +157,8 @@ impl Handshakes {
     }
 
     /// The answer to a genuine request that is a handshake, and so no event.
+    ///
+    /// Of several auths only the one whose handshake it is makes it genuine: give each key an id of its own.
     pub fn confirm(
         &self,
         auth: &Auth,
@@ -170,7 +172,7 @@ impl Handshakes {
         let asked = self.asked(auth, request, &reading);
         let mut signed = self.forms.iter().filter(|form| form.signed);
         signed.find_map(|form| {
-            let fits = asked.is(form);
+            let fits = asked.is(form) && auth.vouches(verified.key(), form);
             fits.then(|| self.answer(form, &asked, Some(verified)))?
         })
     }

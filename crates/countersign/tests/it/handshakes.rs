@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use countersign::{
-    Addresses, ApiKey, Auth, HandshakeAnswer, Handshakes, Key, KeyId, Keyring, PublicUrl, Reason,
-    Scheme, SchemeError, Secret, Signed, Verifier, WrongToken,
+    Addresses, ApiKey, Auth, Given, HandshakeAnswer, Handshakes, Key, KeyId, Keyring, PublicUrl,
+    Reason, Scheme, SchemeError, Secret, Signed, Verifier, WrongToken,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use proptest::prelude::*;
@@ -365,6 +365,46 @@ fn a_subscription_is_confirmed_for_ones_own_topic_only() {
     let mut any = sns;
     any.parameters.clear();
     assert!(!any.is_answered());
+}
+
+#[test]
+fn a_signed_handshake_is_none_where_another_auth_lets_it_in() {
+    let token = ApiKey::new(&Keyring::single(Secret::new("a token of some length"))).unwrap();
+    let anywhere = Addresses::new([("0.0.0.0".parse().unwrap(), 0)]).unwrap();
+    for scheme in ["zoom", "slack", "discord", "sns", "xero"] {
+        let shake = Shake::of(scheme);
+        let (handshakes, signature) = shake.receiver();
+        let genuine = |auth: &Auth, headers: &HeaderMap, client| {
+            let request = Signed {
+                method: &Method::POST,
+                url: PublicUrl::default(),
+                headers,
+                body: shake.body.as_bytes(),
+                now: SystemTime::UNIX_EPOCH + Duration::from_secs(shake.now),
+            };
+            let given = Given {
+                client,
+                ..Given::default()
+            };
+            let verified = auth.judge(&request, given).unwrap();
+            handshakes.confirm(auth, &request, &verified).is_some()
+        };
+        let mut unsigned = HeaderMap::new();
+        unsigned.insert(
+            "x-api-key",
+            HeaderValue::from_static("a token of some length"),
+        );
+        let from = "192.0.2.7".parse().ok();
+
+        let by_token = Auth::any([Auth::ApiKey(token.clone()), signature.clone()]).unwrap();
+        assert!(!genuine(&by_token, &unsigned, None), "{scheme}");
+        let by_address = [Auth::Address(anywhere.clone()), signature.clone()];
+        let by_address = Auth::any(by_address).unwrap();
+        assert!(!genuine(&by_address, &unsigned, from), "{scheme}");
+        let second = Auth::all([Auth::Address(anywhere.clone()), signature]).unwrap();
+        assert!(genuine(&second, &shake.headers(), from), "{scheme}");
+        assert!(genuine(&by_token, &shake.headers(), None), "{scheme}");
+    }
 }
 
 #[test]
