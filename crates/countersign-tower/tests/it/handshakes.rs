@@ -113,6 +113,16 @@ async fn a_forged_handshake_is_no_handshake_where_the_policy_only_observes() {
 }
 
 #[tokio::test]
+async fn a_wrong_token_is_let_through_where_the_policy_only_observes() {
+    let receiver = Receiver::new();
+    let policy = meta().methods([Method::GET, Method::POST]).observe(true);
+
+    let answer = send(layer(policy).layer(receiver.clone()), subscription("nope")).await;
+
+    assert_eq!((answer.status(), receiver.inbox.len()), (202, 1));
+}
+
+#[tokio::test]
 async fn an_event_beside_handshakes_reaches_the_receiver() {
     let receiver = Receiver::new();
     let event = slack(r#"{"type":"event_callback","challenge":"a"}"#);
