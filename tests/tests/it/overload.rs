@@ -131,7 +131,8 @@ fn refusals_do_not_drown_the_log() {
     let refused = |line: &&str| line.contains("\"refused");
     let lines = said.lines().filter(refused).count();
     assert!(lines > 0);
-    assert!(lines <= 2 * 10 * seconds, "{lines} lines in {seconds} s");
+    // Twenty at once and one a second, of each of the two kinds.
+    assert!(lines <= 2 * (20 + seconds), "{lines} lines in {seconds} s");
 }
 
 #[test]

@@ -125,8 +125,8 @@ Examples:
       --data-file push.json
 
   As Twilio would, whose JSON bodies are hashed into the URL:
-    countersign sign --scheme twilio --secret-env TWILIO_TOKEN --data '{\"to\":\"+1\"}' \\
-      --url https://hooks.example.com/hooks/sms --curl
+    countersign sign --scheme twilio --secret-env TWILIO_TOKEN \\
+      --data '{\"to\":\"+1\"}' --url https://hooks.example.com/hooks/sms --curl
 
   As Mailgun would, inside the body, and whether we would accept it:
     countersign sign --scheme mailgun --secret-env MAILGUN_KEY --http \\
