@@ -123,6 +123,14 @@ impl Handshakes {
         self.forms.iter().any(|form| form.takes.is_some())
     }
 
+    /// Whether one of them makes the MAC of a text for whoever asks.
+    ///
+    /// A verifier of its own scheme takes no such text for an event; one of another scheme with the same secret would.
+    pub fn seal_for_anybody(&self) -> bool {
+        let mut forms = self.forms.iter();
+        forms.any(|form| !form.signed && form.mac.is_some())
+    }
+
     /// The answer to a request from this address whose head is a handshake, before its body is read or anything
     /// verified.
     ///

@@ -3,13 +3,13 @@
 use std::mem;
 use std::ops::Range;
 
-use countersign::{Auth, Keyring, Scheme, SchemeError, Verifier, Window};
+use countersign::{Auth, Handshakes, Keyring, Scheme, SchemeError, Verifier, Window};
 use toml::{Spanned, Value};
 
 use super::check::Checker;
 use super::file::{AuthFile, Either, WindowFile};
 use super::handshake::{self, Given};
-use super::key::unfit;
+use super::key::{Usage, unfit};
 use super::scheme::Schemes;
 use super::units;
 use crate::htpasswd::Htpasswd;
@@ -35,7 +35,7 @@ impl Checked {
 /// What is signed and for how long a signature counts.
 pub(super) struct Signature {
     pub(super) keys: Keyring,
-    /// Whether repeats are recognised by it: not by the second of two that are demanded at once.
+    /// Whether repeats are recognised by it: by one only of those that are demanded at once.
     pub(super) names_repeats: bool,
     /// What its handshakes need.
     pub(super) parameters: Vec<Given>,
@@ -178,9 +178,15 @@ impl Checker<'_> {
             return None;
         };
         let window = self.window(window, &scheme);
-        let (verifier, keys) = self.keyring(keys, |ring| {
+        self.usage = Some(Usage {
+            scheme: scheme.name().to_owned(),
+            seals: self.answers && Handshakes::of(&scheme).seal_for_anybody(),
+        });
+        let checked = self.keyring(keys, |ring| {
             Ok::<_, SchemeError>((Verifier::new(&scheme, ring)?, ring.clone()))
-        })?;
+        });
+        self.usage = None;
+        let (verifier, keys) = checked?;
         let verifier = self.accept(
             "window",
             file.span(),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use toml::{Spanned, Value};
 
 use super::error::{ConfigError, Fault, Problem, Severity};
+use super::key::{Holder, Usage};
 use super::secret::Surroundings;
 use super::source::Source;
 use super::units;
@@ -19,6 +20,8 @@ use crate::htpasswd::Seats;
 
 /// The state of one check of one file.
 pub(super) struct Checker<'a> {
+    /// Whether the flow that is being checked answers handshakes.
+    pub(super) answers: bool,
     errors: Vec<Problem>,
     /// The flow that is being checked.
     pub(super) flow: Option<String>,
@@ -28,20 +31,23 @@ pub(super) struct Checker<'a> {
     pub(super) member: Option<String>,
     /// How many slow password checks may be under way at once, whatever the flow.
     pub(super) seats: Seats,
-    /// Digests of the secrets seen so far, and the flow that each was first seen in.
-    pub(super) secrets: HashMap<[u8; 32], String>,
+    /// Digests of the secrets seen so far, and where each was first seen.
+    pub(super) secrets: HashMap<[u8; 32], Holder>,
     /// Pairs of flows that have a secret in common, in the order of the file.
     pub(super) shared: Vec<[String; 2]>,
     /// Whether every flow keeps its keys, and not only those that diagnose.
     pub(super) keeps_keys: bool,
     source: Source<'a>,
     pub(super) surroundings: Surroundings,
+    /// What the keys sign that are being checked, if they sign.
+    pub(super) usage: Option<Usage>,
     warnings: Vec<Problem>,
 }
 
 impl<'a> Checker<'a> {
     pub(super) fn new(path: &'a Path, text: &'a str, surroundings: Surroundings) -> Self {
         Self {
+            answers: true,
             errors: Vec::new(),
             flow: None,
             folder: path.parent().unwrap_or(Path::new("")),
@@ -52,6 +58,7 @@ impl<'a> Checker<'a> {
             keeps_keys: false,
             source: Source::new(path, text),
             surroundings,
+            usage: None,
             warnings: Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign::Scheme;
 use countersign_tower::{Policy, PolicyBuilder, PolicyError, Repeats};
 use http::Method;
-use toml::Spanned;
+use toml::{Spanned, Value};
 
 use super::auth::{Checked, Signature};
 use super::check::Checker;
@@ -33,6 +33,8 @@ impl Checker<'_> {
         let file = flow.get_ref();
         self.flow = file.id.as_ref().map(|id| id.get_ref().clone());
         let id = self.id(flow);
+        let handshake = file.handshake.as_ref().map(Spanned::get_ref);
+        self.answers = handshake != Some(&Value::Boolean(false));
         let mut checked = self.who(flow, common);
         let parameters = checked.as_mut().map(Checked::take_parameters);
         let signatures = checked

@@ -149,32 +149,73 @@ impl Checker<'_> {
         self.accept(key, written.span(), time.map_err(fault))
     }
 
-    /// Two flows with one secret accept each other's webhooks.
+    /// Two flows with one secret accept each other's webhooks; and anybody's, where one answers challenges with it.
     pub(super) fn note_equal(&mut self, digest: [u8; 32], span: Range<usize>) {
         let Some(flow) = self.flow.clone() else {
             return;
         };
-        match self.secrets.get(&digest).cloned() {
-            None => {
-                self.secrets.insert(digest, flow);
-            }
-            Some(other) if other == flow => {
-                self.warn(
-                    span,
-                    "two keys of this flow have the same secret",
-                    "remove one of them, or correct it",
-                );
-            }
-            Some(other) => {
-                let message = format!(
-                    "flow {} has the same secret: what is signed for one is genuine for the other",
-                    quoted(&other)
-                );
-                self.shared.push([other, flow]);
-                self.warn(span, message, "give each flow a secret of its own");
-            }
+        let usage = self.usage.clone();
+        let Some(Holder {
+            flow: other,
+            usage: before,
+        }) = self.secrets.get(&digest).cloned()
+        else {
+            self.secrets.insert(digest, Holder { flow, usage });
+            return;
+        };
+        if usage
+            .as_ref()
+            .is_some_and(|usage| usage.seals || before.is_none())
+        {
+            // Those that come are held against the one that matters most.
+            let flow = flow.clone();
+            let usage = usage.clone();
+            self.secrets.insert(digest, Holder { flow, usage });
+        }
+        if let Some((one, two)) = before.zip(usage)
+            && one.scheme != two.scheme
+            && (one.seals || two.seals)
+        {
+            let sealing = if one.seals { one.scheme } else { two.scheme };
+            let holder = match other == flow {
+                true => "another key of this flow".to_owned(),
+                false => format!("flow {}", quoted(&other)),
+            };
+            let message = format!(
+                "{holder} has the same secret, and the handshake of `{sealing}` signs with it what anybody asks for"
+            );
+            let help = "give each a secret of its own, or write `handshake = false` where challenges are answered";
+            self.refuse(span, message, help);
+        } else if other == flow {
+            self.warn(
+                span,
+                "two keys of this flow have the same secret",
+                "remove one of them, or correct it",
+            );
+        } else {
+            let message = format!(
+                "flow {} has the same secret: what is signed for one is genuine for the other",
+                quoted(&other)
+            );
+            self.shared.push([other, flow]);
+            self.warn(span, message, "give each flow a secret of its own");
         }
     }
+}
+
+/// Where a secret was seen.
+#[derive(Clone)]
+pub(super) struct Holder {
+    flow: String,
+    usage: Option<Usage>,
+}
+
+/// What a key signs.
+#[derive(Clone)]
+pub(super) struct Usage {
+    pub(super) scheme: String,
+    /// Whether a handshake makes the MAC of whatever somebody asks for.
+    pub(super) seals: bool,
 }
 
 /// What equal secrets have in common, and a key that is given by its hash.

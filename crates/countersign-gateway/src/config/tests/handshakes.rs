@@ -106,3 +106,46 @@ fn a_flow_whose_sender_brings_the_key_needs_none_unless_that_is_turned_off() {
     let refused = refusal(&with_auth(&two));
     assert!(refused.contains("goes to the first"), "{refused}");
 }
+
+#[test]
+fn what_anybody_can_have_signed_is_signed_with_a_secret_of_its_own() {
+    let flow = |id: &str, scheme: &str, more: &str| {
+        format!(
+            "[[flows]]\nid = \"{id}\"\nreplay = \"off\"\n{more}auth = {{ scheme = \"{scheme}\", keys = [{{ secret = {{ env = \"LONG\" }} }}] }}\n"
+        )
+    };
+    for (one, two) in [("x", "github"), ("slack", "x"), ("github", "braintree")] {
+        let both = format!("{}{}", flow("a", one, ""), flow("b", two, ""));
+        let refused = refusal(&both);
+        assert!(
+            refused.contains("signs with it what anybody asks for"),
+            "{refused}"
+        );
+        assert!(refused.contains("flow `a`"), "{refused}");
+    }
+    let members = "any = [{ scheme = \"x\", keys = [{ id = \"a\", secret = { env = \"LONG\" } }] }, { scheme = \"github\", keys = [{ id = \"b\", secret = { env = \"LONG\" } }] }]";
+    let refused = refusal(&format!("{}replay = \"off\"\n", with_auth(members)));
+    assert!(refused.contains("another key of this flow"), "{refused}");
+
+    let silent = flow("a", "x", "handshake = false\n");
+    let three = format!("{silent}{}{}", flow("b", "x", ""), flow("c", "github", ""));
+    assert!(refusal(&three).contains("flow `b`"));
+
+    // A flow of the same scheme refuses challenges, and one that answers none signs none.
+    for (one, two) in [
+        (flow("a", "x", ""), flow("b", "x", "")),
+        (
+            flow("a", "x", "handshake = false\n"),
+            flow("b", "github", ""),
+        ),
+        (flow("a", "zoom", ""), flow("b", "github", "")),
+    ] {
+        let config = parse(&format!("{one}{two}")).unwrap();
+        assert!(
+            config
+                .warnings
+                .iter()
+                .any(|warning| warning.message().contains("has the same secret"))
+        );
+    }
+}
