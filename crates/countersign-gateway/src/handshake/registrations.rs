@@ -191,9 +191,9 @@ impl Registrations {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let (instant, time) = now;
         let (end, mut list) = {
-            let mut state = self.state();
-            let end = state.open.remove(flow).filter(|end| instant < *end);
-            (end.ok_or(Closed::NotOpen)?, state.kept.clone())
+            let state = self.state();
+            let end = state.open.get(flow).filter(|end| instant < **end);
+            (*end.ok_or(Closed::NotOpen)?, state.kept.clone())
         };
         let taken = time
             .duration_since(UNIX_EPOCH)
@@ -205,10 +205,11 @@ impl Registrations {
             secret,
             taken,
         });
-        if let Err(error) = self.replace(flow, list) {
-            // The sender may try again while there is time.
-            self.state().open.insert(flow.clone(), end);
-            return Err(error);
+        // Until it is kept the sender may try again; whoever else comes meanwhile waits for `writing`.
+        self.replace(flow, list)?;
+        let mut state = self.state();
+        if state.open.get(flow) == Some(&end) {
+            state.open.remove(flow);
         }
         Ok(id)
     }

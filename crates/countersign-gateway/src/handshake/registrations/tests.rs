@@ -66,6 +66,30 @@ fn a_secret_is_taken_once_while_the_flow_is_open_and_not_before_or_after() {
 }
 
 #[test]
+fn of_many_secrets_that_come_at_once_one_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let (registrations, flow) = (registrations(&folder), asana());
+    let standing = registrations.stand(&flow);
+    let start = Instant::now();
+    registrations
+        .open(&flow, Duration::from_secs(60), start)
+        .unwrap();
+
+    let taken = std::thread::scope(|scope| {
+        let threads = [0; 16].map(|_| {
+            scope.spawn(|| registrations.take(&flow.id, Secret::new(FIRST), at(start, 7)))
+        });
+        threads.map(|thread| thread.join().unwrap())
+    });
+
+    assert_eq!(taken.iter().filter(|taken| taken.is_ok()).count(), 1);
+    let mut late = taken.into_iter().filter_map(Result::err);
+    assert!(late.all(|why| matches!(why, Closed::NotOpen)));
+    assert_eq!(ids(&standing), ["handshake-7"]);
+    assert!(!registrations.is_open(&flow.id, start));
+}
+
+#[test]
 fn what_was_taken_is_there_after_a_restart_until_it_is_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let flow = asana();
