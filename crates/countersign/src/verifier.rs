@@ -334,10 +334,10 @@ fn match_key<'a>(
                     by_first_key = Some(ReplayKey::from_bytes(first_half(tag.bytes(Tag::ROOM))));
                 }
             }
-            None if active && key.is_meant(named) => {
+            None if active => {
                 for sent in sent.filter_map(|sent| plan.layout().decode_any(sent)) {
                     any_spelled = true;
-                    if key.lock.opens(&sent, message) {
+                    if key.is_meant(named) && key.lock.opens(&sent, message) {
                         matching = Some(key);
                     }
                 }

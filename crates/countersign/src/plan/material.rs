@@ -114,7 +114,8 @@ fn pem(text: &[u8]) -> Result<Vec<u8>, KeyProblem> {
     }
 }
 
-/// The SubjectPublicKeyInfo of each key of a JSON Web Key or a set of them.
+/// The SubjectPublicKeyInfo of each key of a JSON Web Key or a set of them, but for keys that are not for signing
+/// or that their owner says have expired.
 fn jwk(text: &[u8]) -> Result<Vec<Material>, KeyProblem> {
     const FORM: KeyProblem = KeyProblem::Encoding("a JSON Web Key or a set of them");
     let document = Document::read(text).map_err(|_| FORM)?;
@@ -126,6 +127,10 @@ fn jwk(text: &[u8]) -> Result<Vec<Material>, KeyProblem> {
         let key = Document::read(key).ok()?;
         let member = |name: &str| key.find(&Pointer::of(name)).ok()??.text();
         let number = |name: &str| URL_SAFE_NO_PAD.decode(member(name)?).ok();
+        let signs = member("use").is_none_or(|purpose| matches!(&*purpose, b"" | b"sig"));
+        if !signs || member("expired_at").is_some_and(|end| !end.is_empty()) {
+            return None;
+        }
         let bytes = match (member("kty")?.as_ref(), member("crv").as_deref()) {
             (b"EC", Some(b"P-256")) => {
                 let (x, y) = (number("x")?, number("y")?);
@@ -134,7 +139,8 @@ fn jwk(text: &[u8]) -> Result<Vec<Material>, KeyProblem> {
             }
             (b"RSA", _) => {
                 let numbers = [integer(&number("n")?), integer(&number("e")?)].concat();
-                tagged(0x30, &numbers)
+                let key = [&[0], tagged(0x30, &numbers).as_slice()].concat();
+                tagged(0x30, &[mac::RSA_INFO, &tagged(3, &key)].concat())
             }
             _ => return None,
         };

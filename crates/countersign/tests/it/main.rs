@@ -11,6 +11,8 @@ mod handshakes;
 mod keys;
 mod properties;
 mod schemes;
+#[cfg(all(feature = "ecdsa", feature = "rsa"))]
+mod sets;
 mod several;
 mod signatures;
 mod signing;

@@ -1,0 +1,76 @@
+//! Sets of JSON Web Keys: the key that a token names, of the kind that the scheme wants, as long as its owner uses it.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use countersign::Reason;
+use serde_json::{Value, json};
+
+use crate::vectors::{accepts, judged, vector};
+
+/// The JSON Web Key of a key of 2048 bits in PEM.
+fn rsa(pem: &Value, name: &str) -> Value {
+    let lines = pem.as_str().unwrap().lines();
+    let digits: String = lines.filter(|line| !line.starts_with('-')).collect();
+    let der = STANDARD.decode(digits).unwrap();
+    let (_, end) = der.split_last_chunk::<{ 256 + 5 }>().unwrap();
+    let (modulus, exponent) = end.split_first_chunk::<256>().unwrap();
+    assert_eq!(exponent, [2, 3, 1, 0, 1]);
+    json!({ "kty": "RSA", "kid": name, "n": URL_SAFE_NO_PAD.encode(modulus), "e": "AQAB" })
+}
+
+/// The vector with a set of keys for its key.
+fn with_set(mut sent: Value, keys: &[Value]) -> Value {
+    sent["secret"] = json!({ "keys": keys }).to_string().into();
+    sent
+}
+
+#[test]
+fn a_token_is_verified_with_the_rsa_key_that_it_names() {
+    let sent = vector("fireblocks", "jws-valid");
+    let own = rsa(&sent["secret"], "k1");
+    let mut other = own.clone();
+    other["n"] = other["n"].as_str().unwrap().replace('A', "B").into();
+    other["kid"] = "k2".into();
+    let named = |name: &str, key: &Value| {
+        let mut key = key.clone();
+        key["kid"] = name.into();
+        key
+    };
+
+    let set = |keys: &[Value]| with_set(sent.clone(), keys);
+    assert!(accepts(&set(&[other.clone(), own.clone()])));
+    assert!(accepts(&set(std::slice::from_ref(&own))));
+    for keys in [
+        vec![named("k2", &own), named("k1", &other)],
+        vec![named("k2", &own)],
+        vec![other],
+    ] {
+        assert_eq!(judged(&set(&keys)), Some(Reason::BadSignature));
+    }
+}
+
+#[test]
+fn a_key_that_is_not_for_signing_or_has_expired_is_left_out() {
+    let plaid = vector("plaid", "valid");
+    let key: Value = serde_json::from_str(plaid["secret"].as_str().unwrap()).unwrap();
+    let fireblocks = vector("fireblocks", "jws-valid");
+    let unusable = json!({ "kty": "oct", "k": "AAAA" });
+
+    for (sent, key) in [(&plaid, &key), (&fireblocks, &rsa(&fireblocks["secret"], "k1"))] {
+        for (name, value, counts) in [
+            ("use", json!("sig"), true),
+            ("use", json!(null), true),
+            ("use", json!("enc"), false),
+            ("expired_at", json!(null), true),
+            ("expired_at", json!(1_600_000_000), false),
+        ] {
+            let mut changed = key.clone();
+            changed[name] = value.clone();
+            // Another key keeps the set from being empty.
+            let mut spare = key.clone();
+            spare["kid"] = "spare".into();
+            let set = with_set(sent.clone(), &[unusable.clone(), changed, spare]);
+            assert_eq!(accepts(&set), counts, "{name} {value}");
+        }
+    }
+}
