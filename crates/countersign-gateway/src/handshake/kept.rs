@@ -94,14 +94,30 @@ pub(super) fn write(path: &Path, kept: &[Kept]) -> Result<(), KeptError> {
         _ => Path::new("."),
     };
     let text = Secret::new(printed(kept));
-    // Such a file is its owner's alone from the moment on that it exists.
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    // One name, so that what a crash left there is not left for ever; the store's lock says that nobody else writes it.
+    let beside = beside(path);
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside).map_err(failed)?;
     file.write_all(text.expose()).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
+    file.sync_all().map_err(failed)?;
+    fs::rename(&beside, path).map_err(failed)?;
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(failed)
+}
+
+/// Where the file is written before it takes its name.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(".new");
+    name.into()
 }
 
 /// One line for each; what is taken has no character that JSON would escape.
@@ -171,6 +187,21 @@ mod tests {
         assert_eq!(kept[1].secret.expose(), b"x y|z");
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_a_crash_left_half_written_is_gone_with_the_next_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = place(&folder.path().join("countersign.db"));
+        fs::write(beside(&path), "{\"flow\":\"a\",\"id\":\"hand").unwrap();
+        assert!(read(&path).unwrap().is_empty());
+
+        write(&path, &[one("a", "b537207f20cbfa02357cf448134da559")]).unwrap();
+
+        let files = fs::read_dir(folder.path()).unwrap();
+        let names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(names, ["countersign.db.secrets"]);
+        assert_eq!(read(&path).unwrap().len(), 1);
     }
 
     #[test]
