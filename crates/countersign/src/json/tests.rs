@@ -69,9 +69,6 @@ fn only_json_is_read() {
         "\"\\x\"",
         "\"\\u12g4\"",
         "\"\\u+123\"",
-        "\"\\ud800\"",
-        "\"\\ud800\\u0041\"",
-        "\"\\udc00\"",
         "\"a\nb\"",
         "\"",
         "\"\\",
@@ -93,6 +90,19 @@ fn only_json_is_read() {
         "null",
     ] {
         assert!(Document::read(text.as_bytes()).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn half_a_character_is_read_by_nobody_and_in_nobodys_way() {
+    for half in [r"\ud83d", r"a\ud83db", r"\ude00", r"\ud83d\u0041"] {
+        let text = format!(r#"{{"a":"{half}","b":1,"c":["{half}"]}}"#);
+        assert_eq!(found(&text, "/b"), Ok(Some("1".into())), "{half}");
+        let value = Document::read(text.as_bytes()).unwrap();
+        let value = value.find(&Pointer::of("a")).unwrap().unwrap();
+        assert_eq!(value.text(), None, "{half}");
+        let name = format!(r#"{{"{half}":1,"b":1}}"#);
+        assert_eq!(found(&name, "/b"), Err(Malformed), "{half}");
     }
 }
 
@@ -181,6 +191,85 @@ proptest::proptest! {
 
     #[test]
     fn escapes_are_judged_as_they_are_read(text in r#"[\\"/bfnrtu0dDcC8a]{0,14}"#) {
-        proptest::prop_assert_eq!(are_escapes(text.as_bytes()), unescape(text.as_bytes()).is_some());
+        let quoted = format!("\"{text}\"");
+        let elsewhere = serde_json::from_str::<String>(&quoted).ok().map(String::into_bytes);
+        let own = Document::read(quoted.as_bytes()).ok().and_then(|_| unescape(text.as_bytes()));
+        proptest::prop_assert_eq!(own.as_deref(), elsewhere.as_deref());
+        proptest::prop_assert!(are_escapes(text.as_bytes()) || unescape(text.as_bytes()).is_none());
     }
+
+    /// What another reader reads, this one does: the same texts at the same places.
+    #[test]
+    fn every_place_of_a_document_reads_as_elsewhere(document in document(), pretty: bool) {
+        let text = match pretty {
+            true => serde_json::to_string_pretty(&document).unwrap(),
+            false => document.to_string(),
+        };
+        for (place, value) in places(&document) {
+            let place: Pointer = place.parse().unwrap();
+            let read = Document::read(text.as_bytes()).unwrap().find(&place).unwrap().unwrap();
+            let expected = match &value {
+                serde_json::Value::Null => Some(String::new()),
+                serde_json::Value::String(text) => Some(text.clone()),
+                serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
+                plain => Some(plain.to_string()),
+            };
+            let read = read.text().map(|text| String::from_utf8(text.into_owned()).unwrap());
+            proptest::prop_assert_eq!(read, expected, "{}", place);
+        }
+    }
+
+    /// What another reader refuses, this one does, and the other way round, but for halves of characters.
+    #[test]
+    fn what_is_a_document_elsewhere_is_one_here(text in r#"[\[\]{}":,\-+.eE01\\untrfalse \t\n\x01é]{0,24}"#) {
+        let elsewhere = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+        // Names are read here, and only stepped over there.
+        let here = Document::read(text.as_bytes()).is_ok();
+        proptest::prop_assert_eq!(here, elsewhere, "{}", text);
+    }
+}
+
+/// Documents with all kinds of values, names and texts.
+fn document() -> impl proptest::strategy::Strategy<Value = serde_json::Value> {
+    use proptest::prelude::*;
+
+    let text = r#"[a-c0-2"\\/ \n\t\x00-\x1fé😀~]{0,6}"#;
+    let scalar = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<u64>().prop_map(Into::into),
+        any::<f64>().prop_map(Into::into),
+        text.prop_map(Into::into),
+    ];
+    scalar.prop_recursive(5, 40, 6, move |inside| {
+        prop_oneof![
+            proptest::collection::vec(inside.clone(), 0..6).prop_map(Into::into),
+            proptest::collection::btree_map(text, inside, 0..6)
+                .prop_map(|members| members.into_iter().collect()),
+        ]
+    })
+}
+
+/// Every place of a document that a pointer leads to: a number is the name of no member.
+fn places(document: &serde_json::Value) -> Vec<(String, serde_json::Value)> {
+    let mut found = vec![(String::new(), document.clone())];
+    let inside: Vec<_> = match document {
+        serde_json::Value::Array(all) => all
+            .iter()
+            .enumerate()
+            .map(|(index, value)| (index.to_string(), value))
+            .collect(),
+        serde_json::Value::Object(members) => members
+            .iter()
+            .filter(|(name, _)| name.parse::<usize>().is_err())
+            .map(|(name, value)| (name.replace('~', "~0").replace('/', "~1"), value))
+            .collect(),
+        _ => Vec::new(),
+    };
+    for (step, value) in inside {
+        let deeper = places(value).into_iter();
+        found.extend(deeper.map(|(place, value)| (format!("/{step}{place}"), value)));
+    }
+    found
 }
