@@ -60,32 +60,35 @@ pub(crate) fn check(
     };
     let given = Given {
         client: client(parts),
-        password: learnt.password,
+        password: match learnt.password {
+            Some(Answer::Right) => Some(true),
+            Some(Answer::Wrong) => Some(false),
+            Some(Answer::Unavailable) | None => None,
+        },
         key: learnt.key.as_ref().and_then(|key| key.as_deref().ok()),
     };
-    let refusal = match policy.auth().judge(&signed, given) {
+    let (refusal, reason) = match policy.auth().judge(&signed, given) {
         Ok(verified) => return Ok(Check::Settled(Verdict::Verified(verified))),
-        Err(Unverified::Ask(claim)) => return Ok(Check::Ask(claim)),
+        Err(Unverified::Ask(claim)) => match learnt.password {
+            None => return Ok(Check::Ask(claim)),
+            Some(_) => (Refusal::Unavailable, Reason::BadCredentials),
+        },
         Err(Unverified::Fetch(url)) => match &learnt.key {
             None => return Ok(Check::Fetch(url)),
-            Some(Err(NoKey::Unavailable)) => Refusal::Unavailable,
-            Some(Ok(_) | Err(NoKey::Untrusted)) => Rejection::from(Reason::UntrustedKey).into(),
+            Some(Err(NoKey::Unavailable)) => (Refusal::Unavailable, Reason::KeyNotFetched),
+            Some(Ok(_) | Err(NoKey::Untrusted)) => {
+                let reason = Reason::UntrustedKey;
+                (Rejection::from(reason).into(), reason)
+            }
         },
-        Err(Unverified::Rejected(rejection)) => rejection.into(),
+        Err(Unverified::Rejected(rejection)) => {
+            let reason = rejection.reason();
+            (rejection.into(), reason)
+        }
     };
-    match refusal {
-        refusal if !policy.observes() => Err(refusal),
-        Refusal::Rejected(rejection) => Ok(Check::Settled(Verdict::Observed(rejection.reason()))),
-        _ => Ok(Check::Settled(Verdict::Observed(Reason::KeyNotFetched))),
-    }
-}
-
-/// What the answer about a password is to the verdict.
-pub(crate) fn answered(answer: Answer) -> Result<bool, Refusal> {
-    match answer {
-        Answer::Right => Ok(true),
-        Answer::Unavailable => Err(Refusal::Unavailable),
-        Answer::Wrong => Ok(false),
+    match policy.observes() {
+        true => Ok(Check::Settled(Verdict::Observed(reason))),
+        false => Err(refusal),
     }
 }
 

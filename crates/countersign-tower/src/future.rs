@@ -131,7 +131,7 @@ where
                     question,
                 } => {
                     if let Some(asked) = question {
-                        ready!(asked.poll(cx, learnt))?;
+                        ready!(asked.poll(cx, learnt));
                     }
                     let bytes = body.as_ref().expect(ONCE);
                     let policy = this.policy.as_ref().expect(ONCE);

@@ -10,7 +10,7 @@ use std::{
 
 use countersign::{FetchedKey, KeyUrl};
 
-use crate::{Checking, Refusal, decision};
+use crate::{Answer, Checking};
 
 /// Fetches the public keys of senders, such as the certificates of AWS and PayPal.
 ///
@@ -39,7 +39,7 @@ pub enum NoKey {
 #[derive(Default)]
 pub(crate) struct Learnt {
     pub(crate) key: Option<Result<Arc<FetchedKey>, NoKey>>,
-    pub(crate) password: Option<bool>,
+    pub(crate) password: Option<Answer>,
 }
 
 /// What a verdict hangs on, being asked.
@@ -50,18 +50,11 @@ pub(crate) enum Question {
 
 impl Question {
     /// Takes the answer in, once it is there.
-    pub(crate) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        learnt: &mut Learnt,
-    ) -> Poll<Result<(), Refusal>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, learnt: &mut Learnt) -> Poll<()> {
         match self {
             Self::Key(fetching) => learnt.key = Some(ready!(fetching.as_mut().poll(cx))),
-            Self::Password(checking) => {
-                let answer = ready!(checking.as_mut().poll(cx));
-                learnt.password = Some(decision::answered(answer)?);
-            }
+            Self::Password(checking) => learnt.password = Some(ready!(checking.as_mut().poll(cx))),
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(())
     }
 }
