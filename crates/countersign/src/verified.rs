@@ -41,11 +41,12 @@ impl Verified {
         }
     }
 
-    /// What is signed says more than who sent it, and that more than nothing.
+    /// What is signed says more than who sent it, and most if it says when.
     fn strength(&self) -> u8 {
-        match self.time.is_some() || self.replay_key.is_some() {
-            true => 2,
-            false => u8::from(self.key.is_some()),
+        match (self.replay_key, self.time) {
+            (Some(_), Some(_)) => 3,
+            (Some(_), None) => 2,
+            (None, _) => u8::from(self.key.is_some()),
         }
     }
 

@@ -431,15 +431,21 @@ fn all_of_several_auths_have_to_hold() {
 }
 
 #[test]
-fn a_repeat_is_known_by_the_first_signature_of_all() {
+fn a_repeat_is_known_by_the_signature_of_all_that_signs_a_time() {
     let auth = format!(
         "{{ all = [\
            {{ mode = \"api_key\", keys = [{{ id = \"key\", secret = \"a-key-of-a-good-length\" }}] }},\
+           {{ scheme = \"gitlab\", keys = [{{ id = \"token\", secret = \"a-token-of-a-good-length\" }}] }},\
+           {{ scheme = \"github\", keys = [{{ id = \"github\", secret = \"the-old-secret-of-a-good-length\" }}] }},\
            {{ scheme = \"designer-cloud\", keys = [{{ id = \"signs\", secret = \"{FLOW_SECRET}\" }}] }},\
          ] }}"
     );
     let gateway = started(&auth);
-    let request = signed().header("X-API-Key", "a-key-of-a-good-length");
+    let github = hmac_hex("the-old-secret-of-a-good-length", BODY);
+    let request = signed()
+        .header("X-API-Key", "a-key-of-a-good-length")
+        .header("X-Gitlab-Token", "a-token-of-a-good-length")
+        .header("X-Hub-Signature-256", format!("sha256={github}"));
 
     let first = answer(&gateway, &request);
     let second = answer(&gateway, &request);

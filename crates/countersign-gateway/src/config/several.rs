@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use countersign::{Addresses, Auth};
+use countersign::{Addresses, Auth, Weakness};
 use toml::Spanned;
 
-use super::auth::{Checked, WindowText, present};
+use super::auth::{Checked, Signature, WindowText, present};
 use super::check::Checker;
 use super::error::{Fault, quoted};
 use super::file::AuthFile;
@@ -84,13 +84,12 @@ impl Checker<'_> {
         let mut signatures = Vec::new();
         let mut auths = Vec::with_capacity(all.len());
         for mut member in all {
-            let first = signatures.is_empty();
-            for signature in &mut member.signatures {
-                signature.names_repeats = key == "any" || first;
-            }
             signatures.append(&mut member.signatures);
             passwords = passwords.or(member.passwords);
             auths.push(member.auth);
+        }
+        if key == "all" {
+            name_repeats_once(&mut signatures);
         }
         Some(Checked {
             auth: match key {
@@ -188,6 +187,21 @@ impl Checker<'_> {
         });
         let addresses = self.accept("allow_from", written.span(), addresses)?;
         complete.then_some(Some(addresses))
+    }
+}
+
+/// Of signatures that are demanded at once, the first that signs a time names repeats, else the first that signs.
+fn name_repeats_once(signatures: &mut [Signature]) {
+    let says = |signature: &Signature| match &signature.scheme {
+        scheme if scheme.weaknesses().contains(&Weakness::Token) => 0,
+        scheme => 1 + u8::from(scheme.signs_time()),
+    };
+    let most = signatures.iter().map(says).max();
+    let naming = signatures
+        .iter()
+        .position(|signature| Some(says(signature)) == most);
+    for (at, signature) in signatures.iter_mut().enumerate() {
+        signature.names_repeats = naming == Some(at);
     }
 }
 

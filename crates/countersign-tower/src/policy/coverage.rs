@@ -9,7 +9,8 @@ use super::PolicyError;
 
 /// How long a signed request can be repeated: twice the longest window.
 ///
-/// Where several signatures are demanded at once, the first one names repeats and says how long.
+/// Where several are demanded at once, the first that surely has a window names repeats and says how long, unless one
+/// that may have one comes before it.
 pub(super) fn twice_the_window(auth: &Auth) -> Option<Duration> {
     match auth {
         Auth::Signature(verifier) => {
@@ -18,11 +19,26 @@ pub(super) fn twice_the_window(auth: &Auth) -> Option<Duration> {
             Some(window.past().max(window.future()).saturating_mul(2))
         }
         Auth::Any(several) => several.iter().filter_map(twice_the_window).max(),
-        Auth::All(_) => auth
-            .parts()
-            .find(|part| matches!(part, Auth::Signature(_)))
-            .and_then(twice_the_window),
+        Auth::All(several) => {
+            let mut longest = None;
+            for member in several.iter() {
+                longest = longest.max(twice_the_window(member));
+                if always_has_a_window(member) {
+                    break;
+                }
+            }
+            longest
+        }
         _ => None,
+    }
+}
+
+fn always_has_a_window(auth: &Auth) -> bool {
+    match auth {
+        Auth::Signature(verifier) => verifier.window().is_some(),
+        Auth::Any(several) => several.iter().all(always_has_a_window),
+        Auth::All(several) => several.iter().any(always_has_a_window),
+        _ => false,
     }
 }
 

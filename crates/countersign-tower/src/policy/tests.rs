@@ -1,6 +1,6 @@
 //! A policy that could not do its work is not built.
 
-use countersign::{Keyring, Scheme, Secret, Verifier};
+use countersign::{Keyring, Scheme, Secret, Verifier, Window};
 
 use super::*;
 
@@ -27,6 +27,30 @@ fn it_remembers_for_twice_the_window_and_not_where_there_is_none() {
     assert_eq!(remember(signature("designer-cloud")), twice);
     assert_eq!(remember(signature("github")), None);
     assert_eq!(remember(Auth::None), None);
+}
+
+#[test]
+fn any_of_the_windows_that_may_name_a_repeat_is_remembered_twice() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let native = |window| {
+        let Auth::Signature(verifier) = signature("designer-cloud") else {
+            panic!("a signature");
+        };
+        let window = Some(Window::symmetric(minutes(window)));
+        Auth::Signature(verifier.with_window(window).unwrap())
+    };
+    let remember = |auth: Option<Auth>| Policy::builder(auth.unwrap()).build().unwrap().remember();
+    let any = |members: [Auth; 2]| Auth::any(members).unwrap();
+
+    for (members, longest) in [
+        (vec![Auth::None, any([native(1), native(60)])], 60),
+        (vec![Auth::None, any([signature("github"), native(60)])], 60),
+        (vec![any([signature("github"), native(60)]), native(1)], 60),
+        (vec![native(1), any([native(1), native(60)])], 1),
+        (vec![any([native(60), native(2)]), native(90)], 60),
+    ] {
+        assert_eq!(remember(Auth::all(members)), Some(2 * minutes(longest)));
+    }
 }
 
 #[test]

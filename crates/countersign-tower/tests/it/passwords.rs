@@ -176,6 +176,15 @@ async fn an_observed_request_is_asked_about_too() {
     ));
 }
 
+#[tokio::test]
+async fn an_observed_request_passes_though_the_keeper_has_no_time() {
+    let policy = Policy::builder(Auth::Basic(Basic::asking())).passwords(Arc::new(Busy));
+
+    let (passed, reached) = answer(policy.observe(true), with(EVE)).await;
+
+    assert_eq!((passed.status(), reached), (202, 1));
+}
+
 #[test]
 fn a_policy_that_asks_has_somebody_to_ask() {
     let policy = Policy::builder(Auth::Basic(Basic::asking())).build();
@@ -271,7 +280,8 @@ async fn what_a_policy_demands_of_signatures_it_demands_of_each() {
     assert_eq!(remembered(either(["github", "designer-cloud"])), native);
     let both = |members: [&str; 2]| Policy::builder(Auth::all(members.map(auth)).unwrap());
     assert_eq!(remembered(both(["designer-cloud", "github"])), native);
-    assert_eq!(remembered(both(["github", "designer-cloud"])), None);
+    assert_eq!(remembered(both(["github", "designer-cloud"])), native);
+    assert_eq!(remembered(both(["github", "gitlab"])), None);
 }
 
 #[tokio::test]

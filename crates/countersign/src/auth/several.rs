@@ -72,7 +72,7 @@ impl Several {
         Err(open.unwrap_or_else(|| Doubt::Rejected(refused.rejection())))
     }
 
-    /// The verdict of the first that is signed; whoever keeps passwords is asked only if all others hold.
+    /// The verdict of the one that says most of what is signed; whoever keeps passwords is asked only if all others hold.
     pub(super) fn all(&self, request: &Signed<'_>, given: Given<'_>) -> Result<Verified, Doubt> {
         let mut verdict: Option<Verified> = None;
         let mut open = None;

@@ -113,7 +113,7 @@ fn of_any_that_all_refuse_the_most_telling_reason_is_told() {
 }
 
 #[test]
-fn of_all_every_one_has_to_hold_and_the_first_signature_makes_the_verdict() {
+fn of_all_every_one_has_to_hold_and_the_first_that_signs_a_time_makes_the_verdict() {
     let auth = all([office(), token(), native("new", SECRET), github("old")]);
     let inside = from("192.0.2.7");
 
@@ -121,6 +121,8 @@ fn of_all_every_one_has_to_hold_and_the_first_signature_makes_the_verdict() {
     let alone = judge(&native("new", SECRET), &everything(), inside).unwrap();
 
     assert_eq!(name(&verified), "new");
+    let last = all([token(), github("old"), native("new", SECRET)]);
+    assert_eq!(name(&judge(&last, &everything(), inside).unwrap()), "new");
     assert_eq!(verified.time(), alone.time());
     assert_eq!(verified.replay_key(), alone.replay_key());
     for (sent, given, expected) in [

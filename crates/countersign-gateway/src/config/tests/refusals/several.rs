@@ -241,6 +241,11 @@ fn several_auths_that_hold_together_are_taken() {
         (
             several("all", &[GITHUB, NATIVE], ""),
             "all",
+            ReplayPolicy::Acknowledge,
+        ),
+        (
+            several("all", &[GITHUB, EVE], ""),
+            "all",
             ReplayPolicy::Off,
         ),
         (
