@@ -11,7 +11,7 @@ pub(super) fn network(text: &str) -> Result<IpNet, Fault> {
     const HELP: &str =
         "write a network like \"10.0.0.0/8\" or \"fd00::/8\", or one address like \"192.0.2.7\"";
     if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(IpNet::from(address));
+        return Ok(IpNet::from(address.to_canonical()));
     }
     let network: IpNet = text
         .parse()
@@ -20,7 +20,18 @@ pub(super) fn network(text: &str) -> Result<IpNet, Fault> {
         let help = format!("write \"{}\", or the address alone", network.trunc());
         return Err(Fault::new("names an address inside a network", help));
     }
-    Ok(network)
+    Ok(plain(network))
+}
+
+/// Addresses are looked at as what they are, so a network of mapped IPv4 addresses is the IPv4 network.
+fn plain(network: IpNet) -> IpNet {
+    let first = network.addr().to_canonical();
+    let length = network.prefix_len().checked_sub(96);
+    let mapped = first != network.addr();
+    let mapped = length
+        .filter(|_| mapped)
+        .map(|length| IpNet::new(first, length));
+    mapped.and_then(Result::ok).unwrap_or(network)
 }
 
 /// Reads an address and a port.
@@ -43,6 +54,10 @@ mod tests {
             ("192.0.2.7", "192.0.2.7/32"),
             ("fd00::/8", "fd00::/8"),
             ("::1", "::1/128"),
+            ("::/0", "::/0"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
         ] {
             assert_eq!(super::network(written).unwrap().to_string(), network);
         }
