@@ -93,9 +93,9 @@ impl Layout {
         prefix: &str,
         found: &mut Found<'a>,
     ) -> Result<(), Reason> {
-        for (name, line) in headers {
+        for name in headers.keys() {
             if name.as_str().strip_prefix(prefix).is_some_and(is_number) {
-                self.read_line(bounded(line.as_bytes())?, found)?;
+                self.read_line(only_line(headers, name)?, found)?;
             }
         }
         match found.seen {
@@ -173,9 +173,7 @@ impl Layout {
         match &self.grammar {
             Grammar::Bare => self.signature(b"", line, found),
             Grammar::Prefix(prefix) => {
-                let signature = line
-                    .strip_prefix(prefix.as_bytes())
-                    .ok_or(Reason::MalformedHeader)?;
+                let signature = after(line, prefix).ok_or(Reason::MalformedHeader)?;
                 self.signature(b"", signature, found)
             }
             Grammar::OptionalPrefix(prefix) => {
@@ -275,6 +273,16 @@ impl<'a> Found<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// What stands after a prefix. One that ends with a blank names a way to authenticate, whose case means nothing.
+fn after<'a>(line: &'a [u8], prefix: &str) -> Option<&'a [u8]> {
+    let Some(scheme) = prefix.strip_suffix(' ') else {
+        return line.strip_prefix(prefix.as_bytes());
+    };
+    let (name, rest) = line.split_at_checked(scheme.len())?;
+    let fits = name.eq_ignore_ascii_case(scheme.as_bytes()) && rest.starts_with(b" ");
+    fits.then(|| rest.trim_ascii_start())
 }
 
 /// From 1 to 100, without leading zeros.

@@ -85,10 +85,10 @@ impl Template {
 
     /// Whether no digit of a timestamp can have come from what stands beside it, or gone there.
     ///
-    /// A body beside it has to end with something else than a digit there; anything else has to leave it as
-    /// long as every time of its unit is, which is what `whole` says of it.
+    /// It is as long as every time of its unit is, which is what `whole` says of it; or a body beside it ends with
+    /// something else than a digit there.
     pub(crate) fn keeps_time_apart(&self, body: &[u8], whole: bool) -> bool {
-        let apart = |byte: Option<&u8>| byte.map_or(whole, |byte| !byte.is_ascii_digit());
+        let apart = |byte: Option<&u8>| whole || byte.is_some_and(|byte| !byte.is_ascii_digit());
         self.parts.array_windows().all(|pair| match pair {
             [Part::Literal(_) | Part::Secret, _] | [_, Part::Literal(_) | Part::Secret] => true,
             [Part::Timestamp, Part::Body] => apart(body.first()),

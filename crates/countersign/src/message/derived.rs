@@ -162,20 +162,22 @@ fn token<'a>(source: &Source<'a>) -> Result<&'a Token<'a>, Reason> {
     source.token.ok_or(Reason::MissingElement)
 }
 
+/// Null is nothing: it cannot stand in for an element that has to be there.
 fn scalar(source: &Source<'_>, pointer: &Pointer, need: Need) -> Result<Vec<u8>, Reason> {
     match (source.find(pointer)?, need) {
+        (None | Some(Value::Null), Need::Optional) => Ok(Vec::new()),
+        (None | Some(Value::Null), Need::Required) => Err(Reason::MissingElement),
         (Some(value), _) => {
             let text = value.text().ok_or(Reason::MalformedBody)?;
             Ok(text.into_owned())
         }
-        (None, Need::Optional) => Ok(Vec::new()),
-        (None, Need::Required) => Err(Reason::MissingElement),
     }
 }
 
 fn line(source: &Source<'_>, name: &str, need: Need) -> Result<Vec<u8>, Reason> {
     let pointer = Pointer::of(name);
-    if source.find(&pointer)?.is_none() && need == Need::Optional {
+    let nothing = matches!(source.find(&pointer)?, None | Some(Value::Null));
+    if nothing && need == Need::Optional {
         return Ok(Vec::new());
     }
     let value = scalar(source, &pointer, Need::Required)?;

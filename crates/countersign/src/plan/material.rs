@@ -38,7 +38,8 @@ pub(crate) fn read_certificate(der: &[u8]) -> Result<Material, KeyProblem> {
 
 /// Decodes a key; a set of JSON Web Keys is several.
 pub(crate) fn read(form: &KeyForm, text: &[u8]) -> Result<Vec<Material>, KeyProblem> {
-    if text.is_empty() {
+    // What is nothing but blanks was left out by whoever filled it in.
+    if text.trim_ascii().is_empty() {
         return Err(KeyProblem::Empty);
     }
     let bytes = match form.encoding {

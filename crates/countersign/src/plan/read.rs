@@ -131,6 +131,6 @@ impl Plan {
 
 /// What a message id may look like, so that it cannot be mistaken for what stands beside it.
 pub(crate) fn is_id(text: &[u8]) -> bool {
-    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-=".contains(byte);
     (1..=128).contains(&text.len()) && text.iter().all(fits)
 }

@@ -7,6 +7,7 @@ use super::Plan;
 use crate::Reason;
 use crate::grammar::Found;
 use crate::json::{Document, Pointer};
+use crate::message::Template;
 use crate::scheme::Grammar;
 
 /// A JSON Web Token: its parts as they are written, and what they say.
@@ -24,6 +25,10 @@ impl Plan {
     pub(crate) fn token<'a>(&self, found: &Found<'a>) -> Result<Option<Token<'a>>, Reason> {
         match (&self.form.signature.grammar, found.token) {
             (Grammar::Token(algorithm), Some((head, body))) => {
+                // Whoever reads a token takes what stands in its middle for signed.
+                if !body.is_empty() && !self.form.messages().any(Template::has_claims) {
+                    return Err(Reason::MalformedHeader);
+                }
                 Token::read(algorithm, head, body).map(Some)
             }
             _ => Ok(None),

@@ -49,7 +49,8 @@ pub(crate) fn is_host(host: &str, pattern: &str) -> bool {
     stars(host, pattern).is_some()
 }
 
-/// What each `*` of the pattern stands for, a label each, if the host fits. A port is there only where the
+/// What each `*` of the pattern stands for, a label each, if the host fits; `*-*` is a label of several words, such as
+/// a region of a cloud, and nothing shorter. A port is there only where the
 /// pattern has the same.
 fn stars<'h>(host: &'h str, pattern: &str) -> Option<Vec<&'h str>> {
     let (host, port) = host.split_once(':').unwrap_or((host, ""));
@@ -67,6 +68,7 @@ fn stars<'h>(host: &'h str, pattern: &str) -> Option<Vec<&'h str>> {
         match wanted {
             _ if !is_label(label) => return None,
             "*" => found.push(label),
+            "*-*" if label.trim_matches('-').contains('-') => found.push(label),
             wanted if label.eq_ignore_ascii_case(wanted) => {}
             _ => return None,
         }

@@ -54,7 +54,7 @@ impl KeyUrlForm {
         if self.https.hosts.is_empty() {
             return wrong("it has no hosts");
         }
-        let stars = |text: &String| text.matches('*').count();
+        let stars = |text: &String| text.split('.').filter(|label| label.contains('*')).count();
         let fewest = self.https.hosts.iter().map(stars).min().unwrap_or_default();
         match &self.certificate {
             Some(whose) if whose.names.is_empty() => wrong("its certificate has no names"),

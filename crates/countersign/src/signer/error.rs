@@ -68,7 +68,7 @@ impl fmt::Display for SignError {
                  target that signing writes",
             ),
             Self::MalformedId => f.write_str(
-                "the message id has other than letters, digits, `-` and `_`, or over 128",
+                "the message id has other than letters, digits, `-`, `_` and `=`, or over 128",
             ),
             Self::MethodNotSigned => f.write_str("the scheme does not sign this method"),
             Self::Missing(place) => write!(

@@ -235,7 +235,8 @@ impl Case {
         let mut bytes = genuine.to_vec();
         flip(&mut bytes, bit);
         let two_spellings = self.is_hex() && bytes.eq_ignore_ascii_case(genuine);
-        if two_spellings || self.says_the_same(&bytes) {
+        let two_spellings = two_spellings || self.says_the_same(&bytes);
+        if two_spellings || self.begins_the_same(&bytes, genuine) {
             return None;
         }
         let mut changed = self.sent.clone();
@@ -322,6 +323,16 @@ impl Case {
             true => text.to_ascii_lowercase(),
             false => text.to_owned(),
         }
+    }
+
+    /// Whether two lines differ in the case of a way to authenticate only: `HMAC SIG`.
+    fn begins_the_same(&self, line: &[u8], genuine: &[u8]) -> bool {
+        let prefix = self.form["signature"]["grammar"]["prefix"].as_str();
+        let way = prefix.filter(|prefix| prefix.ends_with(' ')).map(str::len);
+        let (Some(way), true) = (way, line.len() == genuine.len()) else {
+            return false;
+        };
+        line[..way].eq_ignore_ascii_case(&genuine[..way]) && line[way..] == genuine[way..]
     }
 
     /// Whether a line names another of several labels that mean the same.

@@ -16,6 +16,7 @@ mod sets;
 mod several;
 mod signatures;
 mod signing;
+mod spellings;
 mod support;
 mod table;
 mod time;
