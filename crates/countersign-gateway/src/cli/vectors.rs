@@ -173,6 +173,11 @@ impl Vector {
     fn verifier(&self) -> Result<Verifier, Refusal> {
         let scheme = self.scheme()?;
         let verifier = Verifier::new(&scheme, &self.keyring()?).map_err(Refusal::unusable)?;
+        // A family comes with every method that it signs, as to one flow.
+        let verifier = match split_url(&self.url) {
+            ("", _) => verifier,
+            _ => verifier.refuse_url_bodies(),
+        };
         let window = match self.tolerance_s {
             None => return Ok(verifier),
             Some(_) if !scheme.signs_time() => return Ok(verifier),

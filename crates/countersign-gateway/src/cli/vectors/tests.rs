@@ -146,3 +146,25 @@ fn a_malformed_file_says_where() {
     assert!(error.contains("missing field"), "{error}");
     assert!(error.contains("line 1"), "{error}");
 }
+
+#[test]
+fn a_url_that_was_signed_for_a_get_is_no_body_of_a_post() {
+    let url = "https://hooks.example.com/hooks/orders";
+    let get = with(r#""method": "POST""#, r#""method": "GET""#)
+        .replace(r#""body": "test""#, r#""body": """#)
+        .replace(
+            "ae9c9f18381e423059604b64469099165a343deef595013525703e50e84d19f9",
+            SIGNED_URL,
+        );
+    let post = get
+        .replace(r#""GET""#, r#""POST""#)
+        .replace(r#""body": """#, &format!(r#""body": "{url}""#))
+        .replace("accept", "reject");
+
+    let (text, ok) = check(&[get, post]);
+
+    assert!(ok, "{text}");
+}
+
+/// `mySecret` over `1568818215724.https://hooks.example.com/hooks/orders`.
+const SIGNED_URL: &str = "6c7ca8fac96f84db43488e00d3428a8e8f5355eb72a509bb994087149f6ee893";
