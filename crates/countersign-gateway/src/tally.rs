@@ -40,12 +40,14 @@ struct Reasons(Box<[AtomicU64]>);
 pub(crate) struct KeyTally {
     /// Milliseconds since 1970; zero for never.
     last_seen: AtomicU64,
+    /// Whether no configuration names it: it was added when it was first used.
+    met: bool,
     since: SystemTime,
     uses: AtomicU64,
 }
 
 impl Tally {
-    /// Counts for a flow with these keys, going on from `previous` where there is one.
+    /// Counts for a flow with these keys and those that were met, going on from `previous` where there is one.
     pub(crate) fn new(
         keys: impl IntoIterator<Item = KeyId>,
         previous: Option<&Self>,
@@ -56,11 +58,16 @@ impl Tally {
             None => Arc::new(Counts::new(now)),
         };
         let known = |id: &KeyId| previous?.key(id);
-        let tally_of = |id: &KeyId| known(id).unwrap_or_else(|| Arc::new(KeyTally::new(now)));
+        let tally_of =
+            |id: &KeyId| known(id).unwrap_or_else(|| Arc::new(KeyTally::new(now, false)));
         let mut keys: Vec<_> = keys
             .into_iter()
             .map(|id| (id.clone(), tally_of(&id)))
             .collect();
+        if let Some(previous) = previous {
+            let before = previous.keys.load();
+            keys.extend(before.iter().filter(|(_, key)| key.met).cloned());
+        }
         keys.sort_by(|one, other| one.0.cmp(&other.0));
         keys.dedup_by(|one, other| one.0 == other.0);
         Self {
@@ -113,6 +120,11 @@ impl Tally {
         self.keys.load().iter().map(|(id, _)| id.clone()).collect()
     }
 
+    /// How many refused requests are told nowhere.
+    pub(crate) fn kept_back(&self) -> u64 {
+        self.counts.unlogged.load(Ordering::Relaxed)
+    }
+
     /// All counters of the flow itself, as they are now.
     pub(crate) fn totals(&self) -> Totals {
         let counts = &self.counts;
@@ -122,13 +134,16 @@ impl Tally {
             refused: counts.refused.read(),
             repeats: counts.repeats.load(Ordering::Relaxed),
             since: counts.since,
-            unlogged: counts.unlogged.load(Ordering::Relaxed),
+            unlogged: self.kept_back(),
         }
     }
 
     /// Counts the first use of a key that was not there at the start.
     fn met(&self, id: &KeyId, now: SystemTime) {
-        let new = Arc::new(KeyTally::new(now));
+        if self.keys.load().len() >= MOST_KEYS {
+            return;
+        }
+        let new = Arc::new(KeyTally::new(now, true));
         self.keys.rcu(|keys| {
             let mut keys = Vec::clone(keys);
             if let Err(at) = place(&keys, id)
@@ -145,9 +160,10 @@ impl Tally {
 }
 
 impl KeyTally {
-    fn new(now: SystemTime) -> Self {
+    fn new(now: SystemTime, met: bool) -> Self {
         Self {
             last_seen: AtomicU64::new(0),
+            met,
             since: now,
             uses: AtomicU64::new(0),
         }
@@ -312,6 +328,19 @@ mod tests {
             (after.totals().accepted, after.totals().since),
             (2, at(100))
         );
+    }
+
+    #[test]
+    fn a_key_that_no_configuration_names_is_counted_on_under_the_next_one() {
+        let before = Tally::new([id("configured")], None, at(100));
+        before.used(&id("brought"), at(150));
+
+        let after = Tally::new([id("configured")], Some(&before), at(200));
+        let after = Tally::new([id("configured")], Some(&after), at(300));
+        after.used(&id("brought"), at(350));
+
+        let brought = after.key(&id("brought")).unwrap();
+        assert_eq!((brought.uses(), brought.since()), (2, at(150)));
     }
 
     #[test]

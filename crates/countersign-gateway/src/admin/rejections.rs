@@ -87,21 +87,16 @@ pub(super) async fn list(
             .as_deref()
             .is_none_or(|id| flow.id.as_str() == id)
     });
-    let endpoints = own.filter_map(|flow| live.endpoint(flow.id.as_str()));
-    let not_logged: BTreeMap<_, _> = endpoints
-        .map(|endpoint| {
-            let unlogged = endpoint.ledger.tally().totals().unlogged;
-            (endpoint.flow.id.to_string(), unlogged)
-        })
-        .collect();
-    if let Some(flow) = asked
-        .flow
-        .as_ref()
-        .filter(|flow| !not_logged.contains_key(*flow))
-    {
+    let mut own = own.peekable();
+    if let (Some(flow), None) = (&asked.flow, own.peek()) {
         let detail = format!("`flow`: there is no flow `{}`", flow.escape_debug());
         return Err(Problem::bad_request(detail));
     }
+    let not_logged = own.filter_map(|flow| {
+        let count = live.endpoint(flow.id.as_str())?.ledger.tally().kept_back();
+        (count > 0).then(|| (flow.id.to_string(), count))
+    });
+    let not_logged: BTreeMap<_, _> = not_logged.collect();
     let mut found = state.rejections.list(rejections::Asked {
         after: asked.after,
         before: asked.before,
@@ -119,10 +114,7 @@ pub(super) async fn list(
     Ok(Json(Page {
         next: last.map(|entry| entry.number),
         rejections: found.iter().map(|entry| View::new(entry)).collect(),
-        not_logged: not_logged
-            .into_iter()
-            .filter(|(_, count)| *count > 0)
-            .collect(),
+        not_logged,
         since: moment::show(state.rejections.since()),
     }))
 }
