@@ -325,13 +325,21 @@ fn shown(target: &str) -> String {
             shown.push('…');
             break;
         }
-        if let Some((name, _)) = pair.split_once('=') {
+        if let Some(name) = name(pair) {
             shown.push_str(cut(name, LONGEST_NAME));
             shown.push('=');
         }
         shown.push('…');
     }
     shown
+}
+
+/// The name in a pair of a query. What ends in `=` is none: it may be a word in base64.
+fn name(pair: &str) -> Option<&str> {
+    let (name, value) = pair.split_once('=')?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]%".contains(&byte);
+    let is_value = value.bytes().any(|byte| byte != b'=');
+    (is_value && name.bytes().all(is_plain)).then_some(name)
 }
 
 /// The names of the headers, as many as fit.
