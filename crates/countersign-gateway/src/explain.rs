@@ -66,9 +66,10 @@ pub(crate) enum Voice {
 }
 
 impl Case<'_> {
-    /// Whether the request passes as it is, but for its time.
+    /// Whether the request passes as it is, at its time.
     pub(crate) fn is_genuine(&self) -> bool {
-        self.passes(self.auth).is_some()
+        let (url, body) = (self.url, self.captured.body);
+        self.judge(self.auth, url, body, self.now).is_some()
     }
 
     /// All hints, the most likely first.
@@ -270,6 +271,16 @@ impl Case<'_> {
                     Ok(timeless) => timeless,
                     Err(_) => verifier,
                 });
+        self.judge(&auth, url, body, now)
+    }
+
+    fn judge(
+        &self,
+        auth: &Auth,
+        url: PublicUrl<'_>,
+        body: &[u8],
+        now: SystemTime,
+    ) -> Option<Verified> {
         let Captured {
             method, headers, ..
         } = self.captured;

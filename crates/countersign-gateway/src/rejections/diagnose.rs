@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use countersign::{Auth, PublicUrl};
+use countersign::{Auth, PublicUrl, Weakness};
 use countersign_tower::{ClientAddress, Refusal};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Entry;
@@ -92,17 +92,31 @@ pub(crate) async fn run(mut waiting: Waiting, current: Current, stop: Cancellati
                 in_force = Arc::downgrade(&live);
                 let diagnoses = |id: &str| live.flow(id).is_some_and(|flow| flow.diagnose);
                 for case in kept.of_flows(diagnoses) {
-                    look(case, &live, true).await;
+                    unhurried(look(case, &live, true), &stop).await;
+                    if stop.is_cancelled() {
+                        return;
+                    }
                 }
             }
             continue;
         };
-        if let Some(case) = look(case, &live, false).await
+        if let Some(case) = unhurried(look(case, &live, false), &stop).await
             && let Some(case) = live.flow(case.flow()).and_then(|flow| case.kept_for(flow))
         {
             kept.push(case, Instant::now());
         }
     }
+}
+
+/// Looks, and then rests for longer than that took: whoever sends much to be looked at gets a part of one core.
+async fn unhurried<T>(looking: impl Future<Output = T>, stop: &CancellationToken) -> T {
+    let begun = Instant::now();
+    let found = looking.await;
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = sleep(begun.elapsed() * REST) => {}
+    }
+    found
 }
 
 /// Notes what would make the request genuine; it is handed back unless that went wrong.
@@ -150,9 +164,12 @@ impl Case {
 
     /// What may be kept of it: nothing where the request carries a secret itself, and no credential besides.
     fn kept_for(mut self, flow: &Flow) -> Option<Self> {
-        let auth @ Auth::Signature(_) = flow.policy.auth() else {
+        let auth @ Auth::Signature(verifier) = flow.policy.auth() else {
             return None;
         };
+        if verifier.scheme().weaknesses().contains(&Weakness::Token) {
+            return None;
+        }
         let names: Vec<_> = self.headers.keys().cloned().collect();
         for name in names {
             if hop::is_credential(&name) && !auth.reads(&name) {
@@ -162,9 +179,11 @@ impl Case {
         Some(self)
     }
 
-    /// What would make it genuine; `None` where its flow is gone.
+    /// What would make it genuine; `None` where its flow is gone, or another organization's by now.
     fn hints(&self, live: &Live, again: bool) -> Option<Vec<Hint>> {
+        let is_same = |flow: &Flow| flow.organization.as_str() == &*self.entry.organization;
         let endpoint = live.endpoint(self.flow())?;
+        let endpoint = Some(endpoint).filter(|endpoint| is_same(&endpoint.flow))?;
         let (flow, policy) = (&endpoint.flow, endpoint.policy());
         let flows = live.config.flows.iter();
         let others =
@@ -236,6 +255,8 @@ const MOST_WAITING: usize = 16;
 /// How many other flows a request is tried with.
 const MOST_FLOWS: usize = 256;
 const LARGEST_BODY: usize = 1 << 20;
+/// How many times longer than a look the rest after it is.
+const REST: u32 = 3;
 /// How often what is kept is gone through.
 const SWEEP: Duration = Duration::from_secs(60);
 

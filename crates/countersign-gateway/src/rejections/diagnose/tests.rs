@@ -9,7 +9,6 @@ use countersign_queue::{Options, Queue};
 use countersign_tower::{MemoryReplayGuard, Policy, Refused, VerifyLayer};
 use http_body_util::Full;
 use tempfile::TempDir;
-use tokio::task::yield_now;
 use tower::{ServiceExt, service_fn};
 use tower_layer::Layer;
 
@@ -27,9 +26,14 @@ const SIGNED: &str = "[[flows]]\nid = \"orders\"\ndiagnose = true\nforward = \"h
 const KEYED: &str = "[[flows]]\nid = \"orders\"\ndiagnose = true\nforward = \"http://127.0.0.1:1\"\n\
     auth = { mode = \"api_key\", keys = [{ secret = \"the secret of the flow\" }] }\n";
 
+const TIMED: &str = "[[flows]]\nid = \"orders\"\ndiagnose = true\nforward = \"http://127.0.0.1:1\"\n\
+    auth = { scheme = \"slack\", keys = [{ secret = \"the secret of the flow\" }] }\n";
+
 struct Bench {
     backends: Backends,
     current: Current,
+    /// How requests are signed, and how long ago.
+    signed: (&'static str, Duration),
     _folder: TempDir,
 }
 
@@ -54,6 +58,7 @@ impl Bench {
         let bench = Self {
             backends,
             current: Arc::new(ArcSwap::from_pointee(live)),
+            signed: ("github", Duration::ZERO),
             _folder: folder,
         };
         (bench, waiting)
@@ -90,9 +95,10 @@ impl Bench {
         for name in ["authorization", "cookie", "x-api-key"] {
             headers.insert(name, "canary".parse().unwrap());
         }
-        let scheme = Scheme::preset("github").unwrap();
+        let (scheme, ago) = self.signed;
+        let scheme = Scheme::preset(scheme).unwrap();
         let signer = Signer::new(&scheme, &Keyring::single(Secret::new(secret))).unwrap();
-        signer.sign(&mut request, SystemTime::now()).unwrap();
+        signer.sign(&mut request, SystemTime::now() - ago).unwrap();
         let service = layer.layer(inner);
         let response: Result<http::Response<_>, std::convert::Infallible> =
             service.oneshot(request.map(Full::new)).await;
@@ -109,7 +115,7 @@ async fn looked_at(entry: &Entry, done: impl Fn(&[Hint]) -> bool) -> Vec<&'stati
         if let Some(hints) = entry.hints().filter(|hints| done(hints)) {
             return hints.iter().map(|hint| hint.kind).collect();
         }
-        yield_now().await;
+        sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -132,6 +138,39 @@ async fn what_is_kept_is_looked_at_again_under_another_configuration() {
 }
 
 #[tokio::test]
+async fn what_is_only_too_old_stays_too_old_under_another_configuration() {
+    let (mut bench, mut waiting) = Bench::new(TIMED);
+    bench.signed = ("slack", Duration::from_secs(3_600));
+    let entry = bench.refuse("the secret of the flow", 4).await;
+    let case = waiting.0.recv().await.unwrap();
+    assert_eq!(entry.sketch.refusal.as_str(), "stale_timestamp");
+
+    bench.reload(&format!("{TIMED}body_limit = \"2MiB\"\n"));
+    look(case, &bench.current.load_full(), true).await.unwrap();
+
+    let kinds: Vec<_> = entry
+        .hints()
+        .unwrap()
+        .iter()
+        .map(|hint| hint.kind)
+        .collect();
+    assert_eq!(kinds, ["clock"]);
+}
+
+#[tokio::test]
+async fn a_flow_that_another_organization_has_by_now_says_nothing_about_what_was_refused_before() {
+    let (bench, mut waiting) = Bench::new(SIGNED);
+    let entry = bench.refuse("another secret of some length", 4).await;
+    let case = waiting.0.recv().await.unwrap();
+
+    let theirs = SIGNED.replace("the secret of the flow", "another secret of some length");
+    bench.reload(&format!("{theirs}organization = \"other\"\n"));
+
+    assert!(look(case, &bench.current.load_full(), true).await.is_none());
+    assert!(entry.hints().is_none());
+}
+
+#[tokio::test]
 async fn what_there_is_no_room_for_is_said_to_be_skipped() {
     let (bench, _waiting) = Bench::new(&format!("{SIGNED}body_limit = \"2MiB\"\n"));
 
@@ -150,7 +189,8 @@ async fn what_there_is_no_room_for_is_said_to_be_skipped() {
 
 #[tokio::test]
 async fn credentials_are_not_kept_and_requests_that_are_nothing_else_not_at_all() {
-    for (config, kept) in [(SIGNED, true), (KEYED, false)] {
+    let token = SIGNED.replace("\"github\"", "\"gitlab\"");
+    for (config, kept) in [(SIGNED, true), (KEYED, false), (&token, false)] {
         let (bench, mut waiting) = Bench::new(config);
         bench.refuse("another secret of some length", 4).await;
         let case = waiting.0.recv().await.unwrap();
