@@ -51,6 +51,7 @@ pub struct Key {
     id: KeyId,
     material: Material,
     validity: Validity,
+    token_name: Option<Arc<str>>,
     weak: bool,
 }
 
@@ -88,6 +89,7 @@ impl Key {
             id,
             material,
             validity: Validity::default(),
+            token_name: None,
             weak: false,
         }
     }
@@ -103,6 +105,15 @@ impl Key {
     #[must_use]
     pub fn not_after(mut self, time: SystemTime) -> Self {
         self.validity.not_after = Some(time);
+        self
+    }
+
+    /// Sets the name by which tokens mean this key, their `kid`: it verifies none that means another.
+    ///
+    /// JSON Web Keys bring their own. Without a name it may be meant by any.
+    #[must_use]
+    pub fn in_tokens(mut self, name: &str) -> Self {
+        self.token_name = Some(name.into());
         self
     }
 
@@ -132,6 +143,10 @@ impl Key {
             Material::Fetched(url) => url.as_deref(),
             _ => None,
         }
+    }
+
+    pub(crate) fn token_name(&self) -> Option<&str> {
+        self.token_name.as_deref()
     }
 
     pub(crate) fn material(&self) -> &Material {

@@ -74,6 +74,8 @@ struct Params {
     timestamp_unit: Option<UnitText>,
     /// The id of the first key, for families that name keys by it.
     public_key: Option<String>,
+    /// The name by which tokens mean the first key, where it has none of its own.
+    kid: Option<String>,
     /// The key named `secondary`, for families that have two.
     secondary_key: Option<String>,
     /// Words after a family's name, for families that have several schemes.
@@ -237,7 +239,11 @@ impl Vector {
                 _ => format!("secret-{}", index + 1),
             };
             let id = KeyId::parse(&id).map_err(Refusal::unusable)?;
-            keys.push(Key::new(id, Secret::new(secret.as_bytes().to_vec())).allow_weak());
+            let key = Key::new(id, Secret::new(secret.as_bytes().to_vec())).allow_weak();
+            keys.push(match &self.params.kid {
+                Some(name) if index == 0 => key.in_tokens(name),
+                _ => key,
+            });
         }
         Keyring::new(keys).map_err(Refusal::unusable)
     }

@@ -42,7 +42,7 @@ impl PlanKey {
             id: key.id().clone(),
             lock: Lock::new(key, digest, &material.bytes)?,
             validity: key.validity(),
-            name: material.name,
+            name: material.name.or_else(|| key.token_name().map(str::to_owned)),
             labels,
         })
     }

@@ -2,9 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use countersign::Reason;
+use countersign::{Key, KeyId, Keyring, Reason, Secret, Verifier};
+use http::Method;
 use serde_json::{Value, json};
 
+use crate::support::{Sent, preset};
 use crate::vectors::{accepts, judged, vector};
 
 /// The JSON Web Key of a key of 2048 bits in PEM.
@@ -46,6 +48,29 @@ fn a_token_is_verified_with_the_rsa_key_that_it_names() {
         vec![other],
     ] {
         assert_eq!(judged(&set(&keys)), Some(Reason::BadSignature));
+    }
+}
+
+#[test]
+fn a_key_in_pem_has_the_name_that_it_is_given() {
+    let sent = vector("fireblocks", "jws-valid");
+    let secret = sent["secret"].as_str().unwrap();
+    for (name, reason) in [
+        (None, None),
+        (Some("k1"), None),
+        (Some("k2"), Some(Reason::BadSignature)),
+    ] {
+        let key = Key::new(KeyId::parse("a").unwrap(), Secret::new(secret));
+        let key = match name {
+            Some(name) => key.in_tokens(name),
+            None => key,
+        };
+        let ring = Keyring::new([key]).unwrap();
+        let verifier = Verifier::new(&preset("fireblocks"), &ring).unwrap();
+        let mut request = Sent::bare(Method::POST, "/", sent["body"].as_str().unwrap().as_bytes());
+        let line = &sent["headers"]["Fireblocks-Webhook-Signature"];
+        request.set("fireblocks-webhook-signature", line.as_str().unwrap());
+        assert_eq!(request.reason(&verifier), reason, "{name:?}");
     }
 }
 
