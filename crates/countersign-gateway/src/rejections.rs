@@ -2,7 +2,7 @@
 //!
 //! In memory, bounded and only as much as [`Entry`] has: no body, no signature, no value of a header or a query. A
 //! flow has a ring of its own, and where all rings together are full the longest gives way: whoever floods one
-//! flow pushes out what is known of that flow and of no other.
+//! flow pushes out what is known of that flow and of no other. Within a ring the most frequent reason gives way.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -266,14 +266,14 @@ impl Rings {
         let flow = entry.flow.clone();
         self.change(&flow, |ring| {
             if ring.len() == OF_ONE_FLOW {
-                ring.pop_front();
+                give_way(ring);
             }
             ring.push_back(entry);
         });
         if self.all > IN_ALL
             && let Some((_, _, longest)) = self.by_length.last().cloned()
         {
-            self.change(&longest, |ring| drop(ring.pop_front()));
+            self.change(&longest, give_way);
         }
     }
 
@@ -295,6 +295,18 @@ impl Rings {
             None => drop(self.by_flow.remove(flow)),
         }
     }
+}
+
+/// Takes out the oldest of those that were refused for the most frequent reason.
+fn give_way(ring: &mut VecDeque<Arc<Entry>>) {
+    let label = |entry: &Arc<Entry>| entry.sketch.refusal.as_str();
+    let mut counts = HashMap::<_, usize>::new();
+    for entry in ring.iter() {
+        *counts.entry(label(entry)).or_default() += 1;
+    }
+    let most = counts.values().max();
+    let of_most = |entry| counts.get(label(entry)) == most;
+    ring.remove(ring.iter().position(of_most).unwrap_or(0));
 }
 
 /// Whether a request is refused for this reason only after every key was tried.

@@ -194,6 +194,26 @@ fn a_flood_on_one_flow_is_counted_and_leaves_the_others_entries_alone() {
 }
 
 #[test]
+fn a_flood_of_strangers_hides_no_refusal_that_only_a_sender_can_cause() {
+    let gateway = Setup::new().flow("orders", "").start();
+    let flood = || {
+        for _ in 0..60 {
+            forged(&gateway, "orders", b"x");
+        }
+    };
+
+    flood();
+    let stale = native_at(FLOW_SECRET, b"body", now_ms() - 400_000);
+    let request = Request::post("/hooks/orders").header("X-Webhook-Signature", stale);
+    assert_eq!(request.body("body").send(gateway.ingress).status, 401);
+    flood();
+
+    let told = gateway.admin("/rejections?reason=stale_timestamp").json();
+    assert_eq!(told["rejections"].as_array().unwrap().len(), 1);
+    assert!(told["not_logged"]["orders"].as_u64().unwrap() > 20);
+}
+
+#[test]
 fn a_flow_that_diagnoses_says_what_would_have_made_a_request_genuine() {
     let gateway = Setup::new()
         .table(&format!(

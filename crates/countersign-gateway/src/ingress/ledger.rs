@@ -28,8 +28,10 @@ pub(super) struct Told<'a> {
 /// Counts and tells what becomes of one flow's requests.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    /// How often refusals are told.
+    /// How often refusals are told that anybody can cause.
     chatter: Chatter,
+    /// How often those are told that only a sender can cause: strangers shall not hide them.
+    concerns: Chatter,
     /// How often handshakes are told.
     greetings: Chatter,
     flow: Arc<Flow>,
@@ -48,6 +50,7 @@ impl Ledger {
         let previous = previous.map(|previous| &previous.tally);
         Self {
             chatter: Chatter::default(),
+            concerns: Chatter::default(),
             greetings: Chatter::default(),
             flow: Arc::clone(flow),
             rejections: Arc::clone(rejections),
@@ -75,11 +78,12 @@ impl Ledger {
         sender: Sender,
     ) {
         self.tally.observed(reason.as_str());
-        let Some(suppressed) = self.may_speak() else {
+        let refusal = Refusal::Rejected(reason.into());
+        let Some(suppressed) = self.may_speak(refusal) else {
             return;
         };
         let now = SystemTime::now();
-        let sketch = Sketch::new(Refusal::Rejected(reason.into()), head, sender);
+        let sketch = Sketch::new(refusal, head, sender);
         let (bytes, auth) = (body.bytes(), body.policy().auth());
         let sketch = sketch.judged(bytes.len(), auth, now).let_in();
         let entry = self.note(sketch, suppressed, now);
@@ -109,7 +113,7 @@ impl Ledger {
             return;
         }
         self.tally.refused(refusal.as_str());
-        let Some(suppressed) = self.may_speak() else {
+        let Some(suppressed) = self.may_speak(refusal) else {
             return;
         };
         let head = told.head;
@@ -159,12 +163,28 @@ impl Ledger {
             .note(Some(flow), organization, sketch, suppressed, now)
     }
 
-    fn may_speak(&self) -> Option<u64> {
-        let spoken = self.chatter.may_speak();
+    fn may_speak(&self, refusal: Refusal) -> Option<u64> {
+        let chatter = match is_of_a_sender(refusal) {
+            true => &self.concerns,
+            false => &self.chatter,
+        };
+        let spoken = chatter.may_speak();
         if spoken.is_none() {
             self.tally.unlogged();
         }
         spoken
+    }
+}
+
+/// Whether only somebody who has the secret, or a request of theirs, is refused so.
+fn is_of_a_sender(refusal: Refusal) -> bool {
+    match refusal {
+        Refusal::InFlight | Refusal::Repeated => true,
+        Refusal::Rejected(rejection) => matches!(
+            rejection.reason(),
+            Reason::FutureTimestamp | Reason::StaleTimestamp
+        ),
+        _ => false,
     }
 }
 

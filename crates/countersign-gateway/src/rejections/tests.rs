@@ -87,6 +87,29 @@ fn a_flood_on_one_flow_pushes_out_its_own_and_nobody_elses() {
 }
 
 #[test]
+fn a_flood_for_one_reason_leaves_what_was_refused_for_others() {
+    let rejections = rejections();
+    let now = SystemTime::UNIX_EPOCH;
+    let stale = Sketch::new(
+        refusal(Reason::StaleTimestamp),
+        &head("/", &[]),
+        sender(None),
+    );
+    rejections.note(Some("orders".into()), "default".into(), stale, 0, now);
+
+    for _ in 0..3 * OF_ONE_FLOW {
+        note(&rejections, "orders");
+    }
+
+    assert_eq!(count(&rejections, "orders"), OF_ONE_FLOW);
+    let rings = rejections.rings();
+    let ring = &rings.by_flow[&Some(Arc::from("orders"))];
+    let first = ring.front().unwrap();
+    assert_eq!(first.sketch.refusal.as_str(), "stale_timestamp");
+    assert_eq!(ring[1].number, rings.last + 2 - OF_ONE_FLOW as u64);
+}
+
+#[test]
 fn when_all_is_full_the_longest_ring_gives_way_and_the_number_stays_bounded() {
     let rejections = rejections();
     note(&rejections, "quiet");
