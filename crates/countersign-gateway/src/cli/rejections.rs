@@ -44,7 +44,7 @@ struct Which {
     reason: Option<String>,
 
     /// At most so many.
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=500))]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=i64::from(LARGEST_PAGE)))]
     limit: Option<u16>,
 
     /// Only those before this one: the next page.
@@ -129,6 +129,7 @@ async fn follow(admin: &Admin, args: &Args, out: &mut Out) -> anyhow::Result<()>
     loop {
         let answer = admin.get(&args.which.path(Some(last))).await?;
         let page: Page = read(ok(&answer)?)?;
+        let is_full = page.rejections.len() >= usize::from(LARGEST_PAGE);
         if page.since != since {
             // Another process counts from one again.
             let first = since.is_empty();
@@ -149,17 +150,21 @@ async fn follow(admin: &Admin, args: &Args, out: &mut Out) -> anyhow::Result<()>
         if out.is_gone() {
             return Ok(());
         }
-        tokio::time::sleep(EVERY).await;
+        if !is_full {
+            tokio::time::sleep(EVERY).await;
+        }
     }
 }
 
 impl Which {
     fn path(&self, after: Option<u64>) -> String {
+        // Whoever follows has to be quicker than what comes.
+        let limit = after.map_or(self.limit, |_| Some(LARGEST_PAGE));
         let mut query = Serializer::for_suffix("/rejections?".to_owned(), "/rejections?".len());
         for (name, value) in [
             ("flow", self.flow.clone()),
             ("reason", self.reason.clone()),
-            ("limit", self.limit.map(|limit| limit.to_string())),
+            ("limit", limit.map(|limit| limit.to_string())),
             ("before", self.before.map(|before| before.to_string())),
             ("after", after.map(|after| after.to_string())),
         ] {
@@ -239,6 +244,8 @@ fn distance(millis: i64) -> String {
     format!("{seconds:.1} s {side} it was received")
 }
 
+/// How many a gateway tells at once.
+const LARGEST_PAGE: u16 = 500;
 /// How often a gateway is asked for more.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -297,7 +304,7 @@ mod tests {
         assert_eq!(which.path(None), "/rejections?flow=a%26b&limit=5");
         assert_eq!(
             which.path(Some(9)),
-            "/rejections?flow=a%26b&limit=5&after=9"
+            "/rejections?flow=a%26b&limit=500&after=9"
         );
     }
 }
