@@ -3,8 +3,12 @@
 //! Whoever reaches a flow may name URLs on the hosts that its scheme lists, so what is fetched is bounded: so many
 //! for each flow, so many at once, one for each URL, so large, for so long; and what came of it is remembered, for a
 //! short while if nothing did. How long and how much is data of [`Store`] and [`Bucket`], which read no clock.
+//!
+//! What has led to a key is fetched again out of no measure, so that made-up URLs do not keep a sender out; and its key
+//! counts on for a while when it cannot be had again, so that a sender's trouble with one server is not a second one here.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -38,13 +42,23 @@ struct Shared {
     trust: Trust,
 }
 
-/// One URL: what came of it, or is still under way.
-type Cell = Arc<OnceCell<Found>>;
+/// One URL.
+type Cell = Arc<LookUp>;
+
+/// What came of a URL, or is still under way.
+struct LookUp {
+    found: OnceCell<Found>,
+    /// Whether the first fetch is taken out of a measure already; each further one, after one was given up, is not.
+    measured: AtomicBool,
+    /// What counted before.
+    before: Option<Found>,
+}
 
 /// What came of a URL, and until when it counts.
 #[derive(Clone)]
 struct Found {
     key: Result<Arc<FetchedKey>, NoKey>,
+    fetched: Instant,
     until: Instant,
 }
 
@@ -84,28 +98,38 @@ impl KeySource for OfFlow {
 
 impl Shared {
     async fn look_up(&self, url: KeyUrl, bucket: &Mutex<Bucket>) -> Result<Arc<FetchedKey>, NoKey> {
+        let may_fetch = || {
+            let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+            bucket.take(Instant::now())
+        };
         let cell = {
             let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
-            let counts = |cell: &Cell| cell.get().is_none_or(|found| now < found.until);
-            let keeps = |cell: &Cell| cell.get().is_some_and(|found| found.key.is_ok());
-            let may_fetch = || {
-                let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
-                bucket.take(now)
+            let counts = |cell: &Cell| cell.found.get().is_none_or(|found| now < found.until);
+            let begin = |last: Option<&Cell>| {
+                let before = last.and_then(LookUp::key).cloned();
+                (before.is_some() || may_fetch()).then(|| LookUp::after(before))
             };
-            let cell = store.find(&url, counts, keeps, || may_fetch().then(Cell::default));
+            let cell = store.find(&url, counts, |cell| LookUp::key(cell).is_some(), begin);
             cell.ok_or(NoKey::Unavailable)?
         };
-        // Whoever comes while this is under way waits for it; if this one is dropped, the next goes on.
-        let found = cell.get_or_init(|| self.fetch(&url)).await;
+        let fetch = || async {
+            match cell.measured.swap(false, Ordering::Relaxed) || may_fetch() {
+                true => Ok(self.fetch(&url, cell.before.as_ref()).await),
+                false => Err(NoKey::Unavailable),
+            }
+        };
+        // Whoever comes while this is under way waits for it; if this one is dropped, the next begins anew.
+        let found = cell.found.get_or_try_init(fetch).await?;
         found.key.clone()
     }
 
-    async fn fetch(&self, url: &KeyUrl) -> Found {
+    async fn fetch(&self, url: &KeyUrl, before: Option<&Found>) -> Found {
         let key = match self.seats.try_acquire() {
             Ok(_seat) => self.fetcher.key(url, &self.trust, SystemTime::now()).await,
             Err(_) => Err(fetch::Failure::Busy),
         };
+        let now = Instant::now();
         let age = match &key {
             Ok(_) if url.certificate().is_some() => CERTIFICATE_AGE,
             Ok(_) => SET_AGE,
@@ -120,10 +144,34 @@ impl Shared {
                 "a key that a request names is not to be had"
             ),
         }
-        Found {
-            key: key.map(Arc::new).map_err(|failure| failure.verdict()),
-            until: Instant::now() + age,
+        let kept = before.filter(|before| now < before.fetched + LONGEST_AGE);
+        match (&key, kept) {
+            (Err(failure), Some(kept)) if !failure.is_final() => Found {
+                until: now + age,
+                ..kept.clone()
+            },
+            _ => Found {
+                key: key.map(Arc::new).map_err(|failure| failure.verdict()),
+                fetched: now,
+                until: now + age,
+            },
         }
+    }
+}
+
+impl LookUp {
+    /// One that has not begun.
+    fn after(before: Option<Found>) -> Cell {
+        Arc::new(Self {
+            found: OnceCell::new(),
+            measured: AtomicBool::new(true),
+            before,
+        })
+    }
+
+    /// What came of it, if that is a key.
+    fn key(cell: &Cell) -> Option<&Found> {
+        cell.found.get().filter(|found| found.key.is_ok())
     }
 }
 
@@ -142,8 +190,11 @@ const AT_ONCE: usize = 8;
 /// How long a certificate counts: what is at such a URL does not change, and it is checked again in time.
 const CERTIFICATE_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// How long a set of keys counts, to which new ones are added.
-const SET_AGE: Duration = Duration::from_secs(10 * 60);
+/// How long a set of keys counts: a token may name a key that was added since.
+const SET_AGE: Duration = Duration::from_secs(2 * 60);
+
+/// How long a key counts on, from when it was fetched, while it cannot be had again.
+const LONGEST_AGE: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// How long a URL is known to lead to nothing, or to nothing that can be trusted.
 const ABSENT_AGE: Duration = Duration::from_secs(60);

@@ -26,7 +26,7 @@ impl<T: Clone> Store<T> {
         }
     }
 
-    /// What is known of `url` and still `counts`, or else what `begin` begins with.
+    /// What is known of `url` and still `counts`, or else what `begin` begins with, after what does not any more.
     ///
     /// Where there is no room, what does not count any more goes first, then what is not worth keeping, then what
     /// nobody has wanted for longest.
@@ -35,16 +35,17 @@ impl<T: Clone> Store<T> {
         url: &KeyUrl,
         counts: impl Fn(&T) -> bool,
         keeps: impl Fn(&T) -> bool,
-        begin: impl FnOnce() -> Option<T>,
+        begin: impl FnOnce(Option<&T>) -> Option<T>,
     ) -> Option<T> {
         self.uses += 1;
-        if let Some(entry) = self.entries.get_mut(url)
-            && counts(&entry.value)
-        {
-            entry.used = self.uses;
-            return Some(entry.value.clone());
-        }
-        let value = begin()?;
+        let known = self.entries.get_mut(url);
+        let value = match known {
+            Some(entry) if counts(&entry.value) => {
+                entry.used = self.uses;
+                return Some(entry.value.clone());
+            }
+            last => begin(last.map(|entry| &entry.value))?,
+        };
         if self.entries.len() >= self.room && !self.entries.contains_key(url) {
             self.entries.retain(|_, entry| counts(&entry.value));
         }

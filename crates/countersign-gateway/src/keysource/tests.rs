@@ -113,6 +113,81 @@ async fn whoever_is_dropped_while_fetching_leaves_it_to_the_next() {
 }
 
 #[tokio::test]
+async fn whoever_hangs_up_again_and_again_has_no_more_fetched_than_others() {
+    let root = Authority::root();
+    let shop = Shop::selling(root, LOOPBACK, |_| ware("")).await;
+    let flow = shop.keys.for_flow();
+    let url = shop.url("/a.pem");
+
+    for begun in 0..100 {
+        let mut one = flow.fetch(url.clone());
+        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(one.as_mut().poll(cx))).await;
+        assert_eq!(polled.is_pending(), begun < 10, "{begun}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_counts_on_while_it_cannot_be_had_again_and_made_up_urls_do_not_keep_it_out() {
+    let root = Authority::root();
+    let good = root.sign("sender.test", in_ten_minutes(), None);
+    let broken = Arc::new(AtomicUsize::new(0));
+    let is_broken = Arc::clone(&broken);
+    let shop = Shop::selling(root, LOOPBACK, move |path| {
+        match (path, is_broken.load(Ordering::SeqCst)) {
+            ("/good.pem", 0) => ware(&good),
+            ("/good.pem", 1) => answer(StatusCode::SERVICE_UNAVAILABLE),
+            _ => answer(StatusCode::NOT_FOUND),
+        }
+    });
+    let shop = shop.await;
+    let flow = shop.keys.for_flow();
+    let fetch = async |path: &str| flow.fetch(shop.url(path)).await.map(drop);
+    // Not paused in between, where it would jump to the next deadline.
+    let hours = async |hours: u64| {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(hours * 3600 + 60)).await;
+        tokio::time::resume();
+    };
+    let exhaust = async || {
+        for n in 0..40 {
+            let _ = fetch(&format!("/{n}.pem")).await;
+        }
+        assert_eq!(fetch("/other.pem").await, Err(NoKey::Unavailable));
+    };
+    assert_eq!(fetch("/good.pem").await, Ok(()));
+
+    hours(1).await;
+    exhaust().await;
+    let asked = shop.asked();
+    assert_eq!(fetch("/good.pem").await, Ok(()));
+    assert_eq!(shop.asked(), asked + 1, "it was fetched again");
+
+    broken.store(1, Ordering::SeqCst);
+    hours(1).await;
+    exhaust().await;
+    for wait in [4, 3] {
+        hours(wait).await;
+        let outcome = if wait == 4 {
+            Ok(())
+        } else {
+            Err(NoKey::Unavailable)
+        };
+        assert_eq!(fetch("/good.pem").await, outcome, "{wait}");
+    }
+
+    broken.store(0, Ordering::SeqCst);
+    hours(1).await;
+    assert_eq!(fetch("/good.pem").await, Ok(()));
+    broken.store(2, Ordering::SeqCst);
+    hours(1).await;
+    assert_eq!(
+        fetch("/good.pem").await,
+        Err(NoKey::Untrusted),
+        "it is gone"
+    );
+}
+
+#[tokio::test]
 async fn made_up_urls_are_fetched_in_measure_and_what_is_known_stays_known() {
     let root = Authority::root();
     let good = root.sign("sender.test", in_ten_minutes(), None);
@@ -284,7 +359,7 @@ fn what_is_worth_least_goes_first() {
             &url(n),
             |known| *known < 100,
             |known| known % 2 == 1,
-            || value,
+            |_| value,
         )
     };
 
