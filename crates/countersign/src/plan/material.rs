@@ -98,13 +98,19 @@ fn html(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The SubjectPublicKeyInfo of a public key or a certificate in PEM.
+/// The SubjectPublicKeyInfo of a public key or a certificate in PEM; of a chain of certificates, that of the first.
 fn pem(text: &[u8]) -> Result<Vec<u8>, KeyProblem> {
     const FORM: KeyProblem = KeyProblem::Encoding("a public key or a certificate in PEM");
     let text = str::from_utf8(text).map_err(|_| FORM)?.trim();
     let body = |kind: &str| {
+        let end = format!("-----END {kind}-----");
         let begun = text.strip_prefix(&format!("-----BEGIN {kind}-----"))?;
-        let body = begun.strip_suffix(&format!("-----END {kind}-----"))?;
+        let (body, rest) = begun.split_once(&end)?;
+        let is_chain =
+            kind == "CERTIFICATE" && rest.trim_start().starts_with("-----BEGIN CERTIFICATE-----");
+        if !(rest.is_empty() || is_chain && rest.ends_with(&end)) {
+            return None;
+        }
         let digits: String = body.split_ascii_whitespace().collect();
         STANDARD.decode(digits).ok()
     };

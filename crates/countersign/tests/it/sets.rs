@@ -75,13 +75,46 @@ fn a_key_in_pem_has_the_name_that_it_is_given() {
 }
 
 #[test]
+fn a_chain_of_certificates_stands_for_its_first() {
+    let sent = vector("sns", "v1-notification");
+    let own = sent["secret"].as_str().unwrap().trim();
+    let other = vector("paypal", "valid")["secret"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for (text, counts) in [
+        (format!("{own}\n{other}"), true),
+        (format!("{own}\n{own}\n{other}\n"), true),
+        (format!("{own}\nx"), false),
+        (format!("{own}\n{other}\nx"), false),
+        (format!("{own}\n-----BEGIN CERTIFICATE-----\n"), false),
+    ] {
+        let key = Key::new(KeyId::parse("a").unwrap(), Secret::new(text.as_str()));
+        let ring = Keyring::new([key]).unwrap();
+        assert_eq!(
+            Verifier::new(&preset("sns"), &ring).is_ok(),
+            counts,
+            "{text}"
+        );
+        if counts {
+            let mut sent = sent.clone();
+            sent["secret"] = text.into();
+            assert!(accepts(&sent));
+        }
+    }
+}
+
+#[test]
 fn a_key_that_is_not_for_signing_or_has_expired_is_left_out() {
     let plaid = vector("plaid", "valid");
     let key: Value = serde_json::from_str(plaid["secret"].as_str().unwrap()).unwrap();
     let fireblocks = vector("fireblocks", "jws-valid");
     let unusable = json!({ "kty": "oct", "k": "AAAA" });
 
-    for (sent, key) in [(&plaid, &key), (&fireblocks, &rsa(&fireblocks["secret"], "k1"))] {
+    for (sent, key) in [
+        (&plaid, &key),
+        (&fireblocks, &rsa(&fireblocks["secret"], "k1")),
+    ] {
         for (name, value, counts) in [
             ("use", json!("sig"), true),
             ("use", json!(null), true),

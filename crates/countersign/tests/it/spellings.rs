@@ -21,7 +21,8 @@ fn the_newer_header_of_shopify_counts_where_the_older_one_is_not_there() {
     assert_eq!(with(newer), None);
     let newer = serde_json::json!({ "Shopify-Hmac-Sha256": bad });
     assert_eq!(with(newer), Some(Reason::BadSignature));
-    let both = serde_json::json!({ "X-Shopify-Hmac-Sha256": bad, "Shopify-Hmac-Sha256": signature });
+    let both =
+        serde_json::json!({ "X-Shopify-Hmac-Sha256": bad, "Shopify-Hmac-Sha256": signature });
     assert_eq!(with(both), Some(Reason::BadSignature));
 }
 
@@ -34,7 +35,10 @@ fn a_way_to_authenticate_is_one_in_any_case() {
         (format!("basic {credentials}"), None),
         (format!("BASIC   {credentials}"), None),
         (format!("Basic{credentials}"), Some(Reason::MalformedHeader)),
-        (format!("Bearer {credentials}"), Some(Reason::MalformedHeader)),
+        (
+            format!("Bearer {credentials}"),
+            Some(Reason::MalformedHeader),
+        ),
         ("Basic".to_owned(), Some(Reason::MalformedHeader)),
     ] {
         let mut sent = sent.clone();
