@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -76,6 +77,11 @@ impl VerifiedBody {
     /// The key by which a repeat of this request within its flow is known.
     pub fn replay_key(&self) -> Option<ReplayKey> {
         self.policy.replay_key(self.verdict.verified()?)
+    }
+
+    /// For how long a repeat of it is known, if it is.
+    pub(crate) fn remember(&self) -> Option<Duration> {
+        self.policy.remember_this(self.verdict.verified()?)
     }
 
     /// What was found.

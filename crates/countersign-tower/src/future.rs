@@ -162,7 +162,7 @@ where
                     crate::extract::leave_proof(&mut waiting.parts, &bytes, &verdict);
 
                     let body = VerifiedBody::new(bytes, Arc::clone(policy), verdict);
-                    match body.replay_key().zip(policy.remember()) {
+                    match body.replay_key().zip(body.remember()) {
                         Some((key, keep)) => State::Reserving {
                             reserve: this.settings.guard().reserve(key, keep, now),
                             body: Some(body),

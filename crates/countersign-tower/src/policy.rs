@@ -42,6 +42,7 @@ pub struct Policy {
     public_url: Option<Arc<str>>,
     read_all: bool,
     remember: Option<Duration>,
+    remember_timeless: bool,
     repeats: Repeats,
     salt: FlowSalt,
 }
@@ -129,6 +130,12 @@ impl Policy {
     /// How long a replay guard remembers a request, or `None` when it is not asked.
     pub fn remember(&self) -> Option<Duration> {
         self.remember
+    }
+
+    /// The same for this request: without a signed time it is remembered only where that was set.
+    pub(crate) fn remember_this(&self, verified: &Verified) -> Option<Duration> {
+        self.remember
+            .filter(|_| self.remember_timeless || verified.time().is_some())
     }
 
     /// What a repeat of an accepted request gets.
@@ -235,8 +242,9 @@ impl PolicyBuilder {
     ///
     /// The default is twice the window of the signature; without a window (the
     /// signature covers no time, or there is none) the guard is not asked unless
-    /// this is set, since equal requests may then be two events. It cannot be less than the
-    /// default: a forgotten repeat would pass.
+    /// this is set, since equal requests may then be two events: so it is for each request,
+    /// where some of several ways to sign cover a time. It cannot be less than the default: a
+    /// forgotten repeat would pass.
     pub fn remember(mut self, keep: Duration) -> Self {
         self.remember = Some(keep);
         self
@@ -285,6 +293,7 @@ impl PolicyBuilder {
             public_url: self.public_url,
             read_all: self.read_all,
             remember,
+            remember_timeless: self.remember.is_some(),
             repeats: self.repeats,
         })
     }

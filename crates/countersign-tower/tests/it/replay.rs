@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use countersign::Auth;
 use countersign_tower::{
     MemoryReplayGuard, Policy, PolicyBuilder, Repeats, VerifiedBody, Verify, VerifyLayer,
 };
@@ -219,6 +220,28 @@ async fn a_scheme_without_a_time_is_guarded_only_where_the_policy_says_how_long(
     send(service.clone(), request()).await;
     send(service, request()).await;
     assert_eq!(receiver.inbox.len(), 1);
+}
+
+#[tokio::test]
+async fn of_several_ways_to_sign_each_is_guarded_as_it_would_be_alone() {
+    let either = || {
+        let members = ["github", "designer-cloud"].map(auth);
+        Policy::builder(Auth::any(members).unwrap())
+    };
+    let reached = async |policy: PolicyBuilder, preset: &str| {
+        let receiver = Receiver::new();
+        let service = guarded(policy, &receiver);
+        for _ in 0..2 {
+            let request = signed_at(now(), preset, Method::POST, "hello".into());
+            send(service.clone(), request.map(Full::new)).await;
+        }
+        receiver.inbox.len()
+    };
+
+    assert_eq!(reached(either(), "designer-cloud").await, 1);
+    assert_eq!(reached(either(), "github").await, 2, "two events");
+    let long = either().remember(Duration::from_secs(3600));
+    assert_eq!(reached(long, "github").await, 1);
 }
 
 #[tokio::test]
