@@ -116,7 +116,8 @@ impl Checker<'_> {
             passwords: None,
             signatures: Vec::new(),
         };
-        match mode {
+        self.usage = matches!(mode, "api_key" | "basic").then_some(Usage::Shown);
+        let checked = match mode {
             "none" => {
                 let message = match &auth.allow_from {
                     None => "`mode = \"none\"` lets anybody in who knows the URL",
@@ -132,7 +133,9 @@ impl Checker<'_> {
             "basic" => self.basic(file),
             "api_key" => self.api_key(file).map(plain),
             _ => self.signature(file, window, schemes),
-        }
+        };
+        self.usage = None;
+        checked
     }
 
     fn signature(
@@ -178,7 +181,7 @@ impl Checker<'_> {
             return None;
         };
         let window = self.window(window, &scheme);
-        self.usage = Some(Usage {
+        self.usage = Some(Usage::Signs {
             scheme: scheme.name().to_owned(),
             seals: self.answers && Handshakes::of(&scheme).seal_for_anybody(),
         });

@@ -31,15 +31,15 @@ pub(super) struct Checker<'a> {
     pub(super) member: Option<String>,
     /// How many slow password checks may be under way at once, whatever the flow.
     pub(super) seats: Seats,
-    /// Digests of the secrets seen so far, and where each was first seen.
-    pub(super) secrets: HashMap<[u8; 32], Holder>,
+    /// Digests of the secrets seen so far, and where each was seen.
+    pub(super) secrets: HashMap<[u8; 32], Vec<Holder>>,
     /// Pairs of flows that have a secret in common, in the order of the file.
     pub(super) shared: Vec<[String; 2]>,
     /// Whether every flow keeps its keys, and not only those that diagnose.
     pub(super) keeps_keys: bool,
     source: Source<'a>,
     pub(super) surroundings: Surroundings,
-    /// What the keys sign that are being checked, if they sign.
+    /// What the secrets are for that are being checked, if that is known.
     pub(super) usage: Option<Usage>,
     warnings: Vec<Problem>,
 }

@@ -149,56 +149,61 @@ impl Checker<'_> {
         self.accept(key, written.span(), time.map_err(fault))
     }
 
-    /// Two flows with one secret accept each other's webhooks; and anybody's, where one answers challenges with it.
+    /// Two flows with one secret accept each other's webhooks; one flow takes what is signed in one way for what is
+    /// signed in another; and anybody signs, where one answers challenges with it.
     pub(super) fn note_equal(&mut self, digest: [u8; 32], span: Range<usize>) {
         let Some(flow) = self.flow.clone() else {
             return;
         };
         let usage = self.usage.clone();
-        let Some(Holder {
-            flow: other,
-            usage: before,
-        }) = self.secrets.get(&digest).cloned()
-        else {
-            self.secrets.insert(digest, Holder { flow, usage });
-            return;
-        };
-        if usage
-            .as_ref()
-            .is_some_and(|usage| usage.seals || before.is_none())
-        {
-            // Those that come are held against the one that matters most.
-            let flow = flow.clone();
-            let usage = usage.clone();
-            self.secrets.insert(digest, Holder { flow, usage });
-        }
-        if let Some((one, two)) = before.zip(usage)
-            && one.scheme != two.scheme
-            && (one.seals || two.seals)
-        {
-            let sealing = if one.seals { one.scheme } else { two.scheme };
-            let holder = match other == flow {
+        let known = self.secrets.entry(digest).or_default();
+        let before = known.clone();
+        known.push(Holder {
+            flow: flow.clone(),
+            usage: usage.clone(),
+        });
+        let sealing = before.iter().find_map(|holder| {
+            let sealing = sealing(holder.usage.as_ref()?, usage.as_ref()?)?;
+            Some((&holder.flow, sealing))
+        });
+        if let Some((other, sealing)) = sealing {
+            let holder = match *other == flow {
                 true => "another key of this flow".to_owned(),
-                false => format!("flow {}", quoted(&other)),
+                false => format!("flow {}", quoted(other)),
             };
             let message = format!(
                 "{holder} has the same secret, and the handshake of `{sealing}` signs with it what anybody asks for"
             );
             let help = "give each a secret of its own, or write `handshake = false` where challenges are answered";
             self.refuse(span, message, help);
-        } else if other == flow {
-            self.warn(
+            return;
+        }
+        let mut own = before
+            .iter()
+            .filter(|holder| holder.flow == flow)
+            .peekable();
+        if own.peek().is_none() {
+            let Some(Holder { flow: other, .. }) = before.first() else {
+                return;
+            };
+            let message = format!(
+                "flow {} has the same secret: what is signed for one is genuine for the other",
+                quoted(other)
+            );
+            self.shared.push([other.clone(), flow]);
+            self.warn(span, message, "give each flow a secret of its own");
+            return;
+        }
+        match own.find_map(|holder| mistaken(holder.usage.as_ref()?, usage.as_ref()?)) {
+            Some(message) => {
+                let help = "give each scheme a secret of its own that is nothing else";
+                self.refuse(span, message, help);
+            }
+            None => self.warn(
                 span,
                 "two keys of this flow have the same secret",
                 "remove one of them, or correct it",
-            );
-        } else {
-            let message = format!(
-                "flow {} has the same secret: what is signed for one is genuine for the other",
-                quoted(&other)
-            );
-            self.shared.push([other, flow]);
-            self.warn(span, message, "give each flow a secret of its own");
+            ),
         }
     }
 }
@@ -210,12 +215,50 @@ pub(super) struct Holder {
     usage: Option<Usage>,
 }
 
-/// What a key signs.
+/// What a secret is for.
 #[derive(Clone)]
-pub(super) struct Usage {
-    pub(super) scheme: String,
-    /// Whether a handshake makes the MAC of whatever somebody asks for.
-    pub(super) seals: bool,
+pub(super) enum Usage {
+    /// It is sent along, as an API key or a password.
+    Shown,
+    Signs {
+        scheme: String,
+        /// Whether a handshake makes the MAC of whatever somebody asks for.
+        seals: bool,
+    },
+}
+
+/// The scheme whose handshake signs for anybody what the other one takes for an event.
+fn sealing<'u>(one: &'u Usage, two: &'u Usage) -> Option<&'u str> {
+    match (one, two) {
+        (
+            Usage::Signs { scheme, seals },
+            Usage::Signs {
+                scheme: other,
+                seals: others,
+            },
+        ) if scheme != other => match (seals, others) {
+            (true, _) => Some(scheme),
+            (_, true) => Some(other),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What is wrong with one secret of one flow that is for both.
+fn mistaken(one: &Usage, two: &Usage) -> Option<String> {
+    match (one, two) {
+        (Usage::Signs { scheme, .. }, Usage::Signs { scheme: other, .. }) if scheme != other => {
+            Some(format!(
+                "the secret signs under `{scheme}` and under `{other}`: what is captured of one can be sent as the other, with another body"
+            ))
+        }
+        (Usage::Shown, Usage::Signs { scheme, .. })
+        | (Usage::Signs { scheme, .. }, Usage::Shown) => Some(format!(
+            "the secret signs under `{scheme}` and is an API key or a password, too: whoever sees it sent can sign"
+        )),
+        _ => None,
+    }
 }
 
 /// What equal secrets have in common, and a key that is given by its hash.

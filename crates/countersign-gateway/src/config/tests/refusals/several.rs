@@ -82,7 +82,7 @@ fn a_list_of_addresses_that_lets_nobody_in_or_is_none_is_refused() {
 
 #[test]
 fn several_auths_that_do_not_hold_together_are_refused_by_the_member() {
-    let user = "{ mode = \"basic\", users = [{ name = \"a\", password = { env = \"LONG\" } }] }";
+    let user = "{ mode = \"basic\", users = [{ name = \"a\", password = { env = \"MARKER\" } }] }";
     let bearer = "{ mode = \"api_key\", bearer = true, keys = [{ id = \"c\", secret = { env = \"LONG\" } }] }";
     refused(&[
         (&several("any", &[], ""), 3, "`any` is empty"),
@@ -180,6 +180,63 @@ fn several_auths_that_do_not_hold_together_are_refused_by_the_member() {
 }
 
 #[test]
+fn a_secret_of_one_flow_signs_under_one_scheme_and_is_nothing_else() {
+    let with = |member: &str, id: &str| {
+        format!("{{ {member}, keys = [{{ id = \"{id}\", secret = {{ env = \"LONG\" }} }}] }}")
+    };
+    let github = &with("scheme = \"github\"", "b");
+    let key = &with("mode = \"api_key\"", "c");
+    let user = "{ mode = \"basic\", users = [{ name = \"eve\", password = { env = \"LONG\" } }] }";
+    let off = "replay = \"off\"";
+    for (key_word, members, line, words) in [
+        (
+            "any",
+            [github, NATIVE],
+            5,
+            "signs under `github` and under `designer-cloud`",
+        ),
+        (
+            "any",
+            [NATIVE, github],
+            5,
+            "signs under `designer-cloud` and under `github`",
+        ),
+        (
+            "all",
+            [NATIVE, github],
+            5,
+            "signs under `designer-cloud` and under `github`",
+        ),
+        ("any", [NATIVE, key], 5, "is an API key or a password, too"),
+        ("any", [key, NATIVE], 5, "is an API key or a password, too"),
+        ("all", [user, github], 5, "is an API key or a password, too"),
+    ] {
+        let text = several(key_word, &members, off);
+        refused(&[(&text, line, words)]);
+        assert!(problem(&text).help().contains("a secret of its own"));
+    }
+    let elsewhere = signed("").replace("orders", "first");
+    let text = format!("{elsewhere}{}", several("any", &[github, NATIVE], off));
+    assert!(
+        problem(&text).message().contains("signs under"),
+        "whoever had it first"
+    );
+
+    let apart = format!(
+        "{elsewhere}{}",
+        with_auth("mode = \"basic\", users = [{ name = \"eve\", password = { env = \"LONG\" } }]")
+    );
+    for text in [apart, several("any", &[key, user], "")] {
+        let config = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+        let mut warnings = config.warnings.iter().map(Problem::message);
+        assert!(
+            warnings.any(|warning| warning.contains("the same secret")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn what_a_flow_demands_of_a_signature_it_demands_of_each_member() {
     refused(&[
         (
@@ -243,11 +300,7 @@ fn several_auths_that_hold_together_are_taken() {
             "all",
             ReplayPolicy::Acknowledge,
         ),
-        (
-            several("all", &[GITHUB, EVE], ""),
-            "all",
-            ReplayPolicy::Off,
-        ),
+        (several("all", &[GITHUB, EVE], ""), "all", ReplayPolicy::Off),
         (
             several(
                 "any",
