@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use countersign::{Addresses, Auth, Weakness};
+use countersign::{Addresses, Auth, KeyId, Weakness};
 use toml::Spanned;
 
 use super::auth::{Checked, Signature, WindowText, present};
@@ -147,9 +147,14 @@ impl Checker<'_> {
             return None;
         }
         let mut ids = HashSet::new();
+        let in_file = |id: &KeyId, own: &Checked| {
+            let mut passwords = all.iter().filter_map(|checked| checked.passwords.as_ref());
+            own.passwords.is_none() && passwords.any(|passwords| passwords.has(id.as_str()))
+        };
         for (checked, member) in files() {
             let keys = checked.auth.keys();
-            if let Some((id, _)) = keys.into_iter().find(|(id, _)| !ids.insert(id.clone())) {
+            let mut taken = |id: &KeyId| in_file(id, checked) || !ids.insert(id.clone());
+            if let Some(id) = keys.into_iter().map(|(id, _)| id).find(&mut taken) {
                 let message = format!(
                     "two members of `{key}` have a key or a user named {}",
                     quoted(id.as_str())

@@ -237,6 +237,19 @@ fn a_secret_of_one_flow_signs_under_one_scheme_and_is_nothing_else() {
 }
 
 #[test]
+fn a_user_of_a_file_has_a_name_of_its_own_in_the_flow() {
+    let eve = "{ mode = \"basic\", users = [{ name = \"eve\", password = { env = \"LONG\" } }] }";
+    let native = &NATIVE.replace("\"a\"", "\"eve\"");
+    for (members, line) in [([EVE, eve], 5), ([eve, EVE], 4), ([EVE, native], 5)] {
+        refused(&[(
+            &several("any", &members, ""),
+            line,
+            "a key or a user named `eve`",
+        )]);
+    }
+}
+
+#[test]
 fn what_a_flow_demands_of_a_signature_it_demands_of_each_member() {
     refused(&[
         (
