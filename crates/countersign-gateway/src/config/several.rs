@@ -146,6 +146,13 @@ impl Checker<'_> {
             self.refuse(second.span(), message, "remove one of them, or use `any`");
             return None;
         }
+        let mut fetched = files().filter(|(checked, _)| key == "all" && checked.auth.fetches_key());
+        if let Some((_, second)) = fetched.nth(1) {
+            let message = "two members of `all` have a key that is fetched, and for one request one is: none would pass";
+            let help = "write the key itself as the `secret` of one of them, or use `any`";
+            self.refuse(second.span(), message, help);
+            return None;
+        }
         let mut ids = HashSet::new();
         let in_file = |id: &KeyId, own: &Checked| {
             let mut passwords = all.iter().filter_map(|checked| checked.passwords.as_ref());

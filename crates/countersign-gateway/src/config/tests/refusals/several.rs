@@ -250,6 +250,19 @@ fn a_user_of_a_file_has_a_name_of_its_own_in_the_flow() {
 }
 
 #[test]
+fn of_auths_that_are_demanded_at_once_one_has_its_key_fetched() {
+    let fetched = |id: &str| {
+        format!("{{ scheme = \"fireblocks\", keys = [{{ id = \"{id}\", fetch = true }}] }}")
+    };
+    let members = [&*fetched("a"), &*fetched("b")];
+    let text = several("all", &members, "replay = \"off\"");
+    refused(&[(&text, 5, "two members of `all` have a key that is fetched")]);
+
+    parse(&several("any", &members, "replay = \"off\"")).unwrap();
+    parse(&several("all", &[&members[0], EVE], "replay = \"off\"")).unwrap();
+}
+
+#[test]
 fn what_a_flow_demands_of_a_signature_it_demands_of_each_member() {
     refused(&[
         (
