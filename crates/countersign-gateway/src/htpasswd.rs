@@ -1,7 +1,7 @@
 //! Users of a file, as `htpasswd -B` writes it: their passwords are known by slow hashes only.
 //!
-//! A check takes a core for tens of milliseconds, on purpose, so checks are few at once, on threads where nobody waits,
-//! and a password that was right is known again for as long as it is in use.
+//! A check takes a core for tens of milliseconds, on purpose, so checks are few at once, one of an address, on threads
+//! where nobody waits, and a password that was right is known again for as long as it is in use.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,15 +11,16 @@ use countersign::Claim;
 use countersign_tower::{Answer, Checking, Passwords};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 mod hash;
 mod line;
+mod seats;
 
 use hash::Hash;
 pub(crate) use line::Bad;
+pub(crate) use seats::Seats;
 
 /// The users of one file. A clone is the same users.
 #[derive(Clone)]
@@ -47,18 +48,6 @@ struct Remembered {
 
 /// A keyed hash of a user and a password.
 type Mark = [u8; 32];
-
-/// How many checks may be under way in the whole gateway.
-#[derive(Clone)]
-pub(crate) struct Seats(Arc<Semaphore>);
-
-impl Seats {
-    /// Half of the cores, at most eight: the rest is for those that are let in already.
-    pub(crate) fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Semaphore::new((cores / 2).clamp(1, 8))))
-    }
-}
 
 impl Htpasswd {
     /// Reads a file; `key` is new and random.
@@ -97,8 +86,10 @@ impl Users {
         if self.remembers(&claim, &mark) {
             return Answer::Right;
         }
-        let seats = Arc::clone(&self.seats.0);
-        let Ok(Ok(seat)) = timeout(PATIENCE, seats.acquire_owned()).await else {
+        let Some(place) = self.seats.line_up(claim.client()) else {
+            return Answer::Unavailable;
+        };
+        let Ok(Some(seat)) = timeout(PATIENCE, place.seat()).await else {
             return Answer::Unavailable;
         };
         // Whoever waited behind an equal claim has its answer by now.

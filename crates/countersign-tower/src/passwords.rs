@@ -8,7 +8,8 @@ use countersign::Claim;
 ///
 /// It is asked about the requests of a policy whose [`Basic`](countersign::Basic) says so, and only where the verdict
 /// hangs on the answer: everything else about the request holds. A check is slow on purpose, so keep it off the
-/// threads that serve requests, and make it take as long for a user that there is not.
+/// threads that serve requests, and make it take as long for a user that there is not. A claim says where it comes from,
+/// if that is known: so no sender has to wait for all that another one claims.
 pub trait Passwords: fmt::Debug + Send + Sync {
     /// Says whether this user has this password.
     fn check(&self, claim: Claim) -> Checking;

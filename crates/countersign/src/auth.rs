@@ -99,7 +99,7 @@ impl Auth {
     /// is what to ask or to fetch; then judge again, with the answer.
     pub fn judge(&self, request: &Signed<'_>, given: Given<'_>) -> Result<Verified, Unverified> {
         self.consider(request, given).map_err(|doubt| match doubt {
-            Doubt::Asks => Claim::read(request.headers).map_or_else(
+            Doubt::Asks => Claim::read(request.headers, given.client).map_or_else(
                 |reason| Unverified::Rejected(reason.into()),
                 Unverified::Ask,
             ),

@@ -16,7 +16,6 @@ use super::key::{Holder, Usage};
 use super::secret::Surroundings;
 use super::source::Source;
 use super::units;
-use crate::htpasswd::Seats;
 
 /// The state of one check of one file.
 pub(super) struct Checker<'a> {
@@ -29,8 +28,6 @@ pub(super) struct Checker<'a> {
     pub(super) folder: &'a Path,
     /// Which of the flow's several auths is being checked.
     pub(super) member: Option<String>,
-    /// How many slow password checks may be under way at once, whatever the flow.
-    pub(super) seats: Seats,
     /// Digests of the secrets seen so far, and where each was seen.
     pub(super) secrets: HashMap<[u8; 32], Vec<Holder>>,
     /// Pairs of flows that have a secret in common, in the order of the file.
@@ -52,7 +49,6 @@ impl<'a> Checker<'a> {
             flow: None,
             folder: path.parent().unwrap_or(Path::new("")),
             member: None,
-            seats: Seats::new(),
             secrets: HashMap::new(),
             shared: Vec::new(),
             keeps_keys: false,

@@ -10,7 +10,7 @@ use super::check::Checker;
 use super::error::{Fault, quoted};
 use super::file::{AuthFile, Text, UserFile};
 use super::key::{WEAK, fingerprint, unfit};
-use crate::htpasswd::Htpasswd;
+use crate::htpasswd::{Htpasswd, Seats};
 use crate::random;
 
 impl Checker<'_> {
@@ -103,7 +103,7 @@ impl Checker<'_> {
                     "look after the system's source of them",
                 )
             })?;
-            Htpasswd::parse(&text, key, self.seats.clone()).map_err(|bad| {
+            Htpasswd::parse(&text, key, Seats::of_the_process()).map_err(|bad| {
                 let line = bad
                     .line
                     .map_or_else(String::new, |line| format!(" on line {line}"));

@@ -2,6 +2,7 @@
 
 use countersign::{Auth, Basic, Given, PublicUrl, Signed, Unverified};
 use http::{HeaderMap, HeaderValue, Method};
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use super::*;
@@ -13,7 +14,7 @@ const ANN: &str =
     "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"; // password
 
 fn parse(text: &str) -> Result<Htpasswd, Bad> {
-    Htpasswd::parse(text, [7; 32], Seats::new())
+    Htpasswd::parse(text, [7; 32], Seats::new(1))
 }
 
 fn users() -> Htpasswd {
@@ -25,6 +26,10 @@ fn users() -> Htpasswd {
 
 /// The claim of a request with these credentials.
 fn claim(user: &str, password: &str) -> Claim {
+    claim_from(None, user, password)
+}
+
+fn claim_from(client: Option<IpAddr>, user: &str, password: &str) -> Claim {
     use base64::Engine as _;
     let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
     let value = HeaderValue::try_from(format!("Basic {pair}")).unwrap();
@@ -36,7 +41,11 @@ fn claim(user: &str, password: &str) -> Claim {
         body: b"",
         now: SystemTime::UNIX_EPOCH,
     };
-    match Auth::Basic(Basic::asking()).judge(&signed, Given::default()) {
+    let given = Given {
+        client,
+        ..Given::default()
+    };
+    match Auth::Basic(Basic::asking()).judge(&signed, given) {
         Err(Unverified::Ask(claim)) => claim,
         other => panic!("{other:?}"),
     }
@@ -132,11 +141,10 @@ fn a_name_and_a_password_do_not_run_into_one_another() {
 
 #[tokio::test(start_paused = true)]
 async fn who_gets_no_turn_is_told_to_come_again_and_who_is_known_needs_none() {
-    let seats = Seats::new();
-    let users = Htpasswd::parse(&format!("eve:{EVE}\nold:{OLD}"), [7; 32], seats.clone()).unwrap();
+    let users = users();
     assert_eq!(ask(&users, "eve", "kept elsewhere").await, Answer::Right);
-    let all = u32::try_from(seats.0.available_permits()).unwrap();
-    let taken = seats.0.acquire_many(all).await.unwrap();
+    let elsewhere = users.0.seats.line_up(Some([192, 0, 2, 1].into()));
+    let taken = elsewhere.unwrap().seat().await.unwrap();
 
     assert_eq!(ask(&users, "eve", "kept elsewhere").await, Answer::Right);
     assert_eq!(
@@ -147,10 +155,26 @@ async fn who_gets_no_turn_is_told_to_come_again_and_who_is_known_needs_none() {
     assert_eq!(ask(&users, "old", "kept elsewhere").await, Answer::Right);
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_finds_a_full_line_before_a_check_is_told_at_once_and_who_comes_from_elsewhere_is_checked()
+ {
+    let users = users();
+    let address = Some([192, 0, 2, 1].into());
+    let line: Vec<_> = std::iter::from_fn(|| users.0.seats.line_up(address)).collect();
+    let began = Instant::now();
+
+    let flooding = users.check(claim_from(address, "eve", "kept elsewhere"));
+    assert_eq!(flooding.await, Answer::Unavailable);
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert_eq!(ask(&users, "eve", "kept elsewhere").await, Answer::Right);
+    let known = users.check(claim_from(address, "eve", "kept elsewhere"));
+    assert_eq!(known.await, Answer::Right, "wherever it comes from");
+    assert!(line.len() > 1);
+}
+
 #[tokio::test]
 async fn a_check_whose_sender_went_away_gives_its_seat_back() {
     let users = users();
-    let all = users.0.seats.0.available_permits();
 
     drop(users.check(claim("eve", "kept elsewhere")));
     let mut begun = users.check(claim("eve", "kept elsewhere"));
@@ -158,9 +182,8 @@ async fn a_check_whose_sender_went_away_gives_its_seat_back() {
     assert!(poll.is_pending());
     drop(begun);
 
-    let all = u32::try_from(all).unwrap();
-    let every_seat = users.0.seats.0.acquire_many(all).await;
-    assert!(every_seat.is_ok());
+    let seat = users.0.seats.line_up(None).unwrap().seat().await;
+    assert!(seat.is_some());
 }
 
 #[test]

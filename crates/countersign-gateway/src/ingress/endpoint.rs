@@ -27,7 +27,7 @@ pub(crate) struct Endpoint {
     pub(crate) flow: Arc<Flow>,
     pub(crate) ledger: Arc<Ledger>,
     door: Door,
-    /// Whether it asks where a request comes from.
+    /// Whether it asks where a request comes from: for its auth, or so that no sender keeps the others from theirs.
     reads_address: bool,
     registrations: Registrations,
     standing: Standing,
@@ -90,11 +90,12 @@ impl Endpoint {
                 Door::Accept(layer.layer(accept))
             }
         };
+        let auth = flow.policy.auth();
         Self {
             flow: Arc::clone(flow),
             ledger,
             door,
-            reads_address: flow.policy.auth().reads_address(),
+            reads_address: auth.reads_address() || auth.asks(),
             registrations: backends.registrations.clone(),
             standing,
         }

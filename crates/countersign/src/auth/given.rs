@@ -34,18 +34,25 @@ pub enum Unverified {
 /// What a sender claims: to be a user with this password.
 #[derive(Clone)]
 pub struct Claim {
+    client: Option<IpAddr>,
     user: Vec<u8>,
     password: Secret,
 }
 
 impl Claim {
-    pub(super) fn read(headers: &HeaderMap) -> Result<Self, Reason> {
+    pub(super) fn read(headers: &HeaderMap, client: Option<IpAddr>) -> Result<Self, Reason> {
         let mut buffer = Zeroizing::new([0; MAX_HEADER]);
         let (user, password) = credentials(headers, &mut *buffer)?;
         Ok(Self {
+            client,
             user: user.to_vec(),
             password: Secret::new(password),
         })
+    }
+
+    /// Where it comes from, as far as that was given.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client
     }
 
     /// The user's name, as received.
