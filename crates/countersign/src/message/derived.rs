@@ -270,12 +270,26 @@ fn with_port(base: &str, port: Port, target: &str) -> Vec<u8> {
 
 /// The CRC-32 of IEEE 802.3.
 fn crc32(bytes: &[u8]) -> u32 {
-    let step = |crc: u32, byte: &u8| {
-        let mut crc = crc ^ u32::from(*byte);
-        for _ in 0..8 {
-            crc = (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg());
+    const STEPS: [u32; 256] = {
+        let mut steps = [0; 256];
+        let mut byte: u32 = 0;
+        let mut rest: &mut [u32] = &mut steps;
+        while let Some((step, after)) = rest.split_first_mut() {
+            *step = byte;
+            let mut bit = 0;
+            while bit < 8 {
+                *step = (*step >> 1) ^ (0xEDB8_8320 & (*step & 1).wrapping_neg());
+                bit += 1;
+            }
+            byte += 1;
+            rest = after;
         }
-        crc
+        steps
+    };
+    let step = |crc: u32, byte: &u8| {
+        let [low, ..] = crc.to_le_bytes();
+        let step = STEPS.get(usize::from(low ^ byte));
+        (crc >> 8) ^ step.copied().unwrap_or_default()
     };
     !bytes.iter().fold(!0, step)
 }
