@@ -95,8 +95,13 @@ impl Plan {
             if let Material::Fetched(_) = key.material() {
                 keys.push(PlanKey::fetched(key, rule.digest, places.clone()));
             }
-            for material in materials {
-                keys.push(PlanKey::new(key, rule.digest, material, places.clone())?);
+            let made = materials.into_iter();
+            let made = made.map(|one| PlanKey::new(key, rule.digest, one, places.clone()));
+            let (usable, others): (Vec<_>, Vec<_>) = made.partition(Result::is_ok);
+            // A set may have keys of other kinds in it, too.
+            let count = if usable.is_empty() { others } else { usable };
+            for own in count {
+                keys.push(own?);
             }
         }
         let layout = Layout::new(&form.signature, timestamp_at(form), labels);

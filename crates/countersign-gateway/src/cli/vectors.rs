@@ -28,13 +28,13 @@ pub(crate) struct Vector {
     provider: String,
     name: String,
     #[serde(default)]
-    secret: String,
+    secret: Option<String>,
     #[serde(default)]
-    secrets: Vec<String>,
+    secrets: Vec<Option<String>>,
     method: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     url: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     headers: BTreeMap<String, Lines>,
     #[serde(default)]
     body: Option<String>,
@@ -45,18 +45,19 @@ pub(crate) struct Vector {
     #[serde(default, deserialize_with = "written")]
     tolerance_s: Option<Option<f64>>,
     expect: Expect,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     reason: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     params: Params,
     #[serde(default = "yes")]
     normative: bool,
 }
 
-/// A header's value, or its repeated lines.
+/// A header's value, or its repeated lines; null where it is left out.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Lines {
+    None,
     One(String),
     Many(Vec<String>),
 }
@@ -230,14 +231,20 @@ impl Vector {
         } else {
             &self.secrets
         };
-        let mut keys = Vec::with_capacity(secrets.len());
-        let secondary = self.params.secondary_key.iter();
-        for (index, secret) in secrets.iter().chain(secondary).enumerate() {
-            let id = match &self.params.public_key {
-                _ if index == secrets.len() => "secondary".to_owned(),
-                Some(id) if index == 0 => id.clone(),
-                _ => format!("secret-{}", index + 1),
-            };
+        let secrets = secrets.iter().enumerate().map(|(index, secret)| {
+            let own = self.params.public_key.as_ref().filter(|_| index == 0);
+            let id = own.map_or_else(|| format!("secret-{}", index + 1), String::clone);
+            (id, secret.as_deref().unwrap_or_default())
+        });
+        let secondary = self.params.secondary_key.as_deref();
+        let secondary = secondary.map(|secret| ("secondary".to_owned(), secret));
+        let mut all: Vec<_> = secrets.chain(secondary).collect();
+        // One of several that is left out leaves the others; one that is the only one does not.
+        if all.iter().any(|(_, secret)| !secret.is_empty()) {
+            all.retain(|(_, secret)| !secret.is_empty());
+        }
+        let mut keys = Vec::with_capacity(all.len());
+        for (index, (id, secret)) in all.into_iter().enumerate() {
             let id = KeyId::parse(&id).map_err(Refusal::unusable)?;
             let key = Key::new(id, Secret::new(secret.as_bytes().to_vec())).allow_weak();
             keys.push(match &self.params.kid {
@@ -252,6 +259,7 @@ impl Vector {
         let mut headers = HeaderMap::new();
         for (name, lines) in &self.headers {
             let lines = match lines {
+                Lines::None => &[],
                 Lines::One(line) => slice::from_ref(line),
                 Lines::Many(lines) => lines,
             };
@@ -345,6 +353,13 @@ impl From<UnitText> for Unit {
 /// Tells a written `null` from a value that is left out.
 fn written<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<f64>>, D::Error> {
     Option::deserialize(from).map(Some)
+}
+
+/// Null is as much as nothing.
+fn or_nothing<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    from: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 fn yes() -> bool {

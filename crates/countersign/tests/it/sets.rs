@@ -132,3 +132,24 @@ fn a_key_that_is_not_for_signing_or_has_expired_is_left_out() {
         }
     }
 }
+
+#[test]
+fn keys_of_another_kind_in_a_set_are_left_out_unless_there_are_no_others() {
+    let plaid = vector("plaid", "valid");
+    let curve: Value = serde_json::from_str(plaid["secret"].as_str().unwrap()).unwrap();
+    let fireblocks = vector("fireblocks", "jws-valid");
+    let numbers = rsa(&fireblocks["secret"], "k1");
+
+    for sent in [&plaid, &fireblocks] {
+        assert!(accepts(&with_set(
+            sent.clone(),
+            &[curve.clone(), numbers.clone()]
+        )));
+    }
+    for (scheme, wrong) in [("plaid", &numbers), ("fireblocks", &curve)] {
+        let text = json!({ "keys": [wrong] }).to_string();
+        let key = Key::new(KeyId::parse("a").unwrap(), Secret::new(text));
+        let ring = Keyring::new([key]).unwrap();
+        assert!(Verifier::new(&preset(scheme), &ring).is_err(), "{scheme}");
+    }
+}

@@ -137,6 +137,24 @@ fn what_could_not_even_be_loaded_counts_as_rejected() {
 }
 
 #[test]
+fn what_is_null_is_left_out() {
+    let without = |from: &str| with(from, "null").replace("accept", "reject");
+    let header = without(
+        r#""t=1568818215724,sha256=ae9c9f18381e423059604b64469099165a343deef595013525703e50e84d19f9""#,
+    );
+    let secret = without(r#""mySecret""#);
+    let body = without(r#""test""#);
+    let one_of_two = with(
+        r#""secret": "mySecret""#,
+        r#""secret": null, "secrets": [null, "mySecret", ""], "reason": null"#,
+    );
+
+    let (text, ok) = check(&[header, secret, body, one_of_two]);
+
+    assert!(ok, "{text}");
+}
+
+#[test]
 fn a_malformed_file_says_where() {
     let error = Vector::list(br#"[{"provider": "native"}]"#)
         .err()
