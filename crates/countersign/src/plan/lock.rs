@@ -42,7 +42,9 @@ impl PlanKey {
             id: key.id().clone(),
             lock: Lock::new(key, digest, &material.bytes)?,
             validity: key.validity(),
-            name: material.name.or_else(|| key.token_name().map(str::to_owned)),
+            name: material
+                .name
+                .or_else(|| key.token_name().map(str::to_owned)),
             labels,
         })
     }
