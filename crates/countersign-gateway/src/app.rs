@@ -66,6 +66,7 @@ impl App {
             registrations: registrations.clone(),
             rejections: Arc::clone(&rejections),
         };
+        registrations.tell_left_over(&config.flows);
         let live = Live::new(config, &backends, None);
         Ok(Self {
             admin,

@@ -1,7 +1,7 @@
 //! What handshakes need beyond an answer: secrets that senders bring are kept, URLs are visited.
 
 use std::error::Error;
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -10,7 +10,9 @@ use countersign_tower::ClientAddress;
 use http::{Request, Response};
 
 use crate::config::Flow;
+use crate::ingress::ledger::{Ledger, some};
 use crate::ingress::reply::{self, Body};
+use crate::rejections::Sender;
 
 mod kept;
 mod registrations;
@@ -23,10 +25,11 @@ pub(crate) use visits::Visits;
 /// Takes the secret of a request that brings one, while its flow is open to that; `None` for every other request.
 pub(crate) async fn welcome<B>(
     registrations: &Registrations,
-    flow: &Flow,
+    flow: &Arc<Flow>,
     standing: &Standing,
+    ledger: &Ledger,
     request: &Request<B>,
-    peer: SocketAddr,
+    sender: impl FnOnce() -> Sender,
 ) -> Option<Response<Body>> {
     flow.registration.as_ref()?;
     let now = (Instant::now(), SystemTime::now());
@@ -46,36 +49,38 @@ pub(crate) async fn welcome<B>(
     };
     let offer = policy.handshakes().offer(policy.auth(), client, &signed);
     let (secret, answer) = offer?;
-    let (keeper, id) = (registrations.clone(), flow.id.clone());
+    let (keeper, of) = (registrations.clone(), Arc::clone(flow));
     // Begun is finished, whether or not the sender is still there.
-    let taken = tokio::task::spawn_blocking(move || keeper.take(&id, secret, now)).await;
+    let taken = tokio::task::spawn_blocking(move || keeper.take(&of, secret, now)).await;
     match taken.ok()? {
         Ok(key) => {
             tracing::info!(
                 flow.id = %flow.id,
-                client.address = %peer,
+                client.address = %sender(),
                 key.id = %key,
                 "the sender's secret is kept as a key of the flow"
             );
             Some(respond(answer))
         }
         Err(Closed::NotOpen) => None,
-        Err(error @ Closed::Kept(_)) => {
-            tracing::error!(
-                flow.id = %flow.id,
-                error = &error as &dyn Error,
-                "the sender is asked to come again"
-            );
-            Some(reply::not_now(RETRY_AFTER))
-        }
         Err(error) => {
-            tracing::warn!(
-                flow.id = %flow.id,
-                client.address = %peer,
-                error = &error as &dyn Error,
-                "the sender's secret is not kept"
-            );
-            None
+            let again = matches!(error, Closed::Kept(_));
+            // Anybody can cause it while the flow is open.
+            if let Some(suppressed) = ledger.may_tell_of_strangers() {
+                let (sender, suppressed) = (sender(), some(suppressed));
+                let cause = &error as &dyn Error;
+                match again {
+                    true => tracing::error!(
+                        flow.id = %flow.id, client.address = %sender, error = cause, suppressed,
+                        "the sender is asked to come again"
+                    ),
+                    false => tracing::warn!(
+                        flow.id = %flow.id, client.address = %sender, error = cause, suppressed,
+                        "the sender's secret is not kept"
+                    ),
+                }
+            }
+            again.then(|| reply::not_now(RETRY_AFTER))
         }
     }
 }

@@ -126,7 +126,8 @@ impl Responder for Ingress {
                 // The head without its headers, which costs next to nothing.
                 let outline = endpoint.refuses_late().then(|| outline(&request));
                 let request = request.map(|body| Timed::new(body, body_timeout, &mut read));
-                let mut response = match endpoint.welcome(&request, peer).await {
+                let sender = || self.sender(request.headers(), peer);
+                let mut response = match endpoint.welcome(&request, sender).await {
                     Some(response) => response,
                     None => endpoint.answer(request).await,
                 };

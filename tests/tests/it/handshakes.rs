@@ -379,6 +379,89 @@ fn a_key_that_came_is_forgotten_when_it_is_not_needed_any_more() {
 }
 
 #[test]
+fn keys_of_the_file_leave_out_the_oldest_that_came_and_the_log_says_how_to_be_rid_of_it() {
+    let (setup, gateway) = waiting_for_a_secret();
+    said(&handshake(&gateway, &[]));
+    assert_eq!(register(&gateway, BROUGHT).status, 200);
+    let newer = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
+    said(&handshake(&gateway, &[]));
+    assert_eq!(register(&gateway, newer).status, 200);
+    drop(gateway);
+    let own = (1..=3).map(|n| format!("{{ id = \"{n}\", secret = \"{SECRET}-{n}\" }}"));
+    let own = own.collect::<Vec<_>>().join(", ");
+    let more =
+        format!("[[flows]]\nid = \"tasks\"\nauth = {{ scheme = \"asana\", keys = [{own}] }}\n");
+
+    let mut gateway = setup.with_flows(&more).start();
+
+    gateway.process().line("which key does not count", |line| {
+        let named = line.contains("countersign handshake tasks --forget handshake-");
+        (line.contains("WARN") && named).then_some(())
+    });
+    assert_eq!(task(&gateway, newer, "{\"events\":[1]}"), 202);
+    assert_eq!(
+        task(&gateway, &format!("{SECRET}-3"), "{\"events\":[2]}"),
+        202
+    );
+    assert_eq!(task(&gateway, BROUGHT, "{\"events\":[3]}"), 401);
+}
+
+#[test]
+fn secrets_of_a_flow_that_is_gone_are_named_at_the_start_and_can_be_forgotten() {
+    let (setup, gateway) = waiting_for_a_secret();
+    said(&handshake(&gateway, &[]));
+    assert_eq!(register(&gateway, BROUGHT).status, 200);
+    drop(gateway);
+    let kept = setup.folder().join("countersign.db.secrets");
+
+    let mut gateway = setup.with_flows("").start();
+
+    let key = gateway.process().line("what is left over", |line| {
+        let (_, key) = line.split_once("countersign handshake tasks --forget ")?;
+        let end = key.find(|c: char| c != '-' && !c.is_ascii_alphanumeric());
+        Some(key[..end.unwrap_or(key.len())].to_owned())
+    });
+    assert!(fs::read_to_string(&kept).unwrap().contains(BROUGHT));
+    said(&handshake(&gateway, &["--forget", &key]));
+    assert!(!fs::read_to_string(&kept).unwrap().contains(BROUGHT));
+    assert_eq!(
+        handshake(&gateway, &["--forget", &key]).status.code(),
+        Some(1)
+    );
+}
+
+#[test]
+fn who_brought_a_secret_is_told_by_its_own_address_and_a_flood_of_bad_ones_is_not() {
+    let setup = Setup::new()
+        .ingress("trusted_proxies = [\"127.0.0.1\"]")
+        .table("[[flows]]\nid = \"tasks\"\nauth = { scheme = \"asana\" }\n");
+    let mut gateway = setup.start();
+    said(&handshake(&gateway, &[]));
+    let bring = |secret: &str, from: &str| {
+        let request = Request::post("/hooks/tasks").header("X-Hook-Secret", secret);
+        let request = request.header("X-Forwarded-For", from).body("{}");
+        request.send(gateway.ingress).status
+    };
+
+    for _ in 0..200 {
+        assert_eq!(bring("short", "198.51.100.7"), 401);
+    }
+    assert_eq!(bring(BROUGHT, "203.0.113.9"), 200);
+
+    gateway.process().line("who brought the secret", |line| {
+        let kept = line.contains("is kept as a key of the flow");
+        (kept && line.contains("203.0.113.9")).then_some(())
+    });
+    let said = gateway.process().said();
+    let told: Vec<_> = said
+        .lines()
+        .filter(|line| line.contains("secret is not kept"))
+        .collect();
+    assert!((1..=60).contains(&told.len()), "{}", told.len());
+    assert!(told.iter().all(|line| line.contains("198.51.100.7")));
+}
+
+#[test]
 fn only_an_operator_of_the_flows_organization_lets_a_secret_be_brought() {
     let setup = Setup::new().table(
         "[[flows]]\nid = \"tasks\"\norganization = \"another\"\nauth = { scheme = \"asana\" }\n",

@@ -14,7 +14,7 @@ use super::State;
 use super::error::Problem;
 use super::flows::is_of;
 use super::token::Operator;
-use crate::config::Flow;
+use crate::config::{Flow, FlowId, Organization};
 use crate::handshake::Closed;
 use crate::moment::{self, span};
 
@@ -50,7 +50,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<View>, Problem> {
     let flow = find(&state, &operator, &id)?;
-    Ok(Json(View::new(&state, &flow)))
+    Ok(Json(View::new(&state, &flow.id, &flow.organization)))
 }
 
 /// `POST /flows/{id}/handshake?for=10m`.
@@ -76,7 +76,7 @@ pub(super) async fn open(
         open_for_s = time.as_secs(),
         "the flow's sender may bring a secret now, once"
     );
-    Ok(Json(View::new(&state, &flow)))
+    Ok(Json(View::new(&state, &flow.id, &flow.organization)))
 }
 
 /// `DELETE /flows/{id}/handshake`.
@@ -89,28 +89,34 @@ pub(super) async fn close(
     if state.registrations.close(&flow.id, Instant::now()) {
         tracing::info!(flow.id = %flow.id, "the flow's sender may bring no secret any more");
     }
-    Ok(Json(View::new(&state, &flow)))
+    Ok(Json(View::new(&state, &flow.id, &flow.organization)))
 }
 
-/// `DELETE /flows/{id}/handshake/keys/{key}`.
+/// `DELETE /flows/{id}/handshake/keys/{key}`: also of a flow that is gone, whose secrets nobody needs.
 pub(super) async fn forget(
     operator: Operator,
     Shared(state): Shared<Arc<State>>,
     Path((id, key)): Path<(String, String)>,
 ) -> Result<Json<View>, Problem> {
-    let flow = find(&state, &operator, &id)?;
-    let (registrations, of, which) = (state.registrations.clone(), flow.id.clone(), key.clone());
-    let forgotten = tokio::task::spawn_blocking(move || registrations.forget(&of, &which)).await;
+    let names = FlowId::parse(&id).and_then(|flow| {
+        let organization = Organization::parse(&operator.organization)?;
+        Ok((flow, organization))
+    });
+    let (flow, organization) = names.map_err(|_| Problem::not_found("there is no such flow"))?;
+    let registrations = state.registrations.clone();
+    let (of, whose, which) = (flow.clone(), organization.clone(), key.clone());
+    let forgotten =
+        tokio::task::spawn_blocking(move || registrations.forget(&of, &whose, &which)).await;
     match forgotten.map_err(|_| Problem::unavailable("the key cannot be forgotten now"))? {
         Ok(true) => {
-            tracing::info!(flow.id = %flow.id, key.id = %key, "a key that the sender brought is forgotten");
-            Ok(Json(View::new(&state, &flow)))
+            tracing::info!(flow.id = %flow, key.id = %key, "a key that the sender brought is forgotten");
+            Ok(Json(View::new(&state, &flow, &organization)))
         }
         Ok(false) => Err(Problem::not_found(
             "the flow's sender brought no such key; keys of the configuration are removed there",
         )),
         Err(error) => {
-            tracing::error!(flow.id = %flow.id, error = &error as &dyn Error, "a key cannot be forgotten");
+            tracing::error!(flow.id = %flow, error = &error as &dyn Error, "a key cannot be forgotten");
             Err(match error {
                 Closed::Kept(_) => Problem::unavailable(error.to_string()),
                 _ => Problem::conflict(error.to_string()),
@@ -131,14 +137,15 @@ fn find(state: &State, operator: &Operator, id: &str) -> Result<Arc<Flow>, Probl
 }
 
 impl View {
-    fn new(state: &State, flow: &Flow) -> Self {
-        let overview = state.registrations.overview(&flow.id, Instant::now());
+    fn new(state: &State, flow: &FlowId, organization: &Organization) -> Self {
+        let now = Instant::now();
+        let overview = state.registrations.overview(flow, organization, now);
         let keys = overview.keys.into_iter().map(|(id, taken)| Key {
             id: id.to_string(),
             taken: moment::show(taken),
         });
         Self {
-            flow: flow.id.to_string(),
+            flow: flow.to_string(),
             open: overview.open_for.is_some(),
             open_for_s: overview.open_for.map(|left| left.as_secs()),
             keys: keys.collect(),

@@ -1,22 +1,22 @@
 //! The secrets that senders brought, in a file beside the store that only the gateway's user can read.
-//!
-//! The file is replaced as a whole: it is written beside the old one, synced, and then takes its name.
 
-use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use countersign::{KeyId, Secret};
 use serde::Deserialize;
 
-use crate::config::FlowId;
+use crate::beside;
+use crate::config::{FlowId, Organization};
 
 /// A secret that a sender brought.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     pub(super) flow: FlowId,
+    /// Whose flow it was: under another organization the same id is another flow.
+    pub(super) organization: Organization,
     pub(super) id: KeyId,
     pub(super) secret: Secret,
     /// When it came, in seconds since 1970.
@@ -47,6 +47,7 @@ pub enum KeptError {
 #[serde(deny_unknown_fields)]
 struct Line<'t> {
     flow: &'t str,
+    organization: &'t str,
     id: &'t str,
     secret: &'t str,
     taken: u64,
@@ -54,9 +55,7 @@ struct Line<'t> {
 
 /// Where the secrets are that belong to the store at `store`.
 pub(super) fn place(store: &Path) -> PathBuf {
-    let mut name = OsString::from(store);
-    name.push(".secrets");
-    name.into()
+    beside::place(store, ".secrets")
 }
 
 /// The secrets in the file; none where there is no file.
@@ -78,6 +77,7 @@ fn parse(text: &[u8]) -> Option<Vec<Kept>> {
         let line: Line<'_> = serde_json::from_str(line).ok()?;
         Some(Kept {
             flow: FlowId::parse(line.flow).ok()?,
+            organization: Organization::parse(line.organization).ok()?,
             id: KeyId::parse(line.id).ok()?,
             secret: Secret::new(line.secret),
             taken: line.taken,
@@ -88,36 +88,8 @@ fn parse(text: &[u8]) -> Option<Vec<Kept>> {
 
 /// Replaces the file; durable when it returns.
 pub(super) fn write(path: &Path, kept: &[Kept]) -> Result<(), KeptError> {
-    let failed = |source| failed(path, source);
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
     let text = Secret::new(printed(kept));
-    // One name, so that what a crash left there is not left for ever; the store's lock says that nobody else writes it.
-    let beside = beside(path);
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside).map_err(failed)?;
-    file.write_all(text.expose()).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    fs::rename(&beside, path).map_err(failed)?;
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed)
-}
-
-/// Where the file is written before it takes its name.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(".new");
-    name.into()
+    beside::replace(path, text.expose()).map_err(|source| failed(path, source))
 }
 
 /// One line for each; what is taken has no character that JSON would escape.
@@ -126,6 +98,7 @@ fn printed(kept: &[Kept]) -> String {
     let mut text = String::with_capacity(room.sum());
     for Kept {
         flow,
+        organization,
         id,
         secret,
         taken,
@@ -135,7 +108,7 @@ fn printed(kept: &[Kept]) -> String {
         // A text in memory takes what is written to it.
         let _ = writeln!(
             text,
-            r#"{{"flow":"{flow}","id":"{id}","secret":"{secret}","taken":{taken}}}"#
+            r#"{{"flow":"{flow}","organization":"{organization}","id":"{id}","secret":"{secret}","taken":{taken}}}"#
         );
     }
     text
@@ -149,7 +122,7 @@ fn failed(path: &Path, source: io::Error) -> KeptError {
 }
 
 /// What a line has beside the secret, so that the text never moves and leaves a copy behind.
-const ROOM: usize = 256;
+const ROOM: usize = 320;
 
 #[cfg(test)]
 mod tests {
@@ -158,6 +131,7 @@ mod tests {
     fn one(flow: &str, secret: &str) -> Kept {
         Kept {
             flow: FlowId::parse(flow).unwrap(),
+            organization: Organization::parse("acme").unwrap(),
             id: KeyId::parse("handshake-1700000000").unwrap(),
             secret: Secret::new(secret),
             taken: 1_700_000_000,
@@ -183,6 +157,7 @@ mod tests {
 
         assert_eq!(kept.len(), 2);
         assert_eq!(kept[0].flow.as_str(), "a");
+        assert_eq!(kept[0].organization.as_str(), "acme");
         assert_eq!(kept[0].secret.expose(), b"b537207f20cbfa02357cf448134da559");
         assert_eq!(kept[1].secret.expose(), b"x y|z");
         let mode = fs::metadata(&path).unwrap().permissions().mode();
@@ -193,7 +168,11 @@ mod tests {
     fn what_a_crash_left_half_written_is_gone_with_the_next_secret() {
         let folder = tempfile::tempdir().unwrap();
         let path = place(&folder.path().join("countersign.db"));
-        fs::write(beside(&path), "{\"flow\":\"a\",\"id\":\"hand").unwrap();
+        fs::write(
+            beside::place(&path, ".new"),
+            "{\"flow\":\"a\",\"id\":\"hand",
+        )
+        .unwrap();
         assert!(read(&path).unwrap().is_empty());
 
         write(&path, &[one("a", "b537207f20cbfa02357cf448134da559")]).unwrap();
@@ -208,7 +187,8 @@ mod tests {
     fn a_file_of_another_kind_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets");
-        for text in ["{", "[]", "hello\n", "{\"flow\":\"a\"}\n"] {
+        let nobodys = r#"{"flow":"a","id":"handshake-1","secret":"b537207f20cbfa02","taken":1}"#;
+        for text in ["{", "[]", "hello\n", "{\"flow\":\"a\"}\n", nobodys] {
             fs::write(&path, text).unwrap();
 
             assert!(

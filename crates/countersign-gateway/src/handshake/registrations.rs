@@ -10,12 +10,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use countersign::{Key, KeyId, Keyring, MAX_KEYS, SchemeError, Secret, Verifier};
-use countersign_tower::{Policy, PolicyError, Refusal, Resolve};
+use countersign::{Key, KeyId, MAX_KEYS, Secret};
+use countersign_tower::{Policy, Refusal, Resolve};
 use http::request::Parts;
 
+pub(crate) use self::fitting::Why;
+use self::fitting::{Fitting, Unfit};
 use super::kept::{self, Kept, KeptError};
-use crate::config::{Flow, FlowId, Registration};
+use crate::config::{Flow, FlowId, Organization, Registration};
+
+mod fitting;
 
 /// The secrets that senders brought, and who may bring one now.
 #[derive(Clone, Debug)]
@@ -78,10 +82,7 @@ pub(crate) enum Closed {
     NotThatKind,
     /// The secret is no key for the flow's scheme.
     #[error("the secret that came is no key: {0}")]
-    Unfit(#[from] SchemeError),
-    /// The policy cannot be rebuilt.
-    #[error("the flow cannot be used with the secret that came: {0}")]
-    Policy(#[from] PolicyError),
+    Unfit(#[from] Why),
     /// The secret cannot be kept.
     #[error("the secret cannot be kept")]
     Kept(#[from] KeptError),
@@ -117,33 +118,66 @@ impl Registrations {
 
     /// The policy of a flow with the keys that came for it.
     pub(crate) fn stand(&self, flow: &Arc<Flow>) -> Standing {
+        let mut state = self.state();
+        let before = state.standing.get(&flow.id);
+        if before.is_some_and(|(before, _)| before.organization != flow.organization) {
+            // Whoever opened it meant another flow.
+            state.open.remove(&flow.id);
+        }
         let Some(registration) = &flow.registration else {
+            state.standing.remove(&flow.id);
             return Standing::Fixed(Arc::clone(&flow.policy));
         };
-        let mut state = self.state();
-        let policy = match policy(flow, registration, state.kept_for(&flow.id)) {
-            Ok(policy) => policy,
-            Err(error) => {
-                tracing::error!(
-                    flow.id = %flow.id,
-                    error = &error as &dyn std::error::Error,
-                    "the secrets that the flow's sender brought cannot be used"
-                );
-                Arc::clone(&flow.policy)
-            }
-        };
+        let kept = state.kept_for(&flow.id, &flow.organization);
+        let Fitting { policy, unfit } = fitting::of(flow, registration, kept);
+        for Unfit { id, why } in unfit {
+            tracing::warn!(
+                flow.id = %flow.id,
+                key.id = %id,
+                error = &why as &dyn std::error::Error,
+                help = %to_forget(&flow.id, &id),
+                "a key that the flow's sender brought does not count: it does not fit with the others"
+            );
+        }
         let cell = Arc::new(ArcSwap::new(policy));
         let known = (Arc::clone(flow), Arc::clone(&cell));
         state.standing.insert(flow.id.clone(), known);
         Standing::Moving(cell)
     }
 
+    /// Says which keys are kept for none of `flows`: their secrets lie there for nothing.
+    pub(crate) fn tell_left_over(&self, flows: &[Arc<Flow>]) {
+        for (flow, organization, id) in self.left_over(flows) {
+            tracing::warn!(
+                flow.id = %flow,
+                organization = %organization,
+                key.id = %id,
+                help = %to_forget(&flow, &id),
+                "a secret is kept for a flow that is gone, or whose sender brings none any more"
+            );
+        }
+    }
+
+    /// The keys that are kept for none of `flows`.
+    fn left_over(&self, flows: &[Arc<Flow>]) -> Vec<(FlowId, Organization, KeyId)> {
+        let owns = |flow: &Flow, kept: &Kept| {
+            flow.registration.is_some() && kept.is_of(&flow.id, &flow.organization)
+        };
+        let state = self.state();
+        let kept = state.kept.iter();
+        let left = kept.filter(|kept| !flows.iter().any(|flow| owns(flow, kept)));
+        let named = left.map(|kept| {
+            let (flow, organization) = (kept.flow.clone(), kept.organization.clone());
+            (flow, organization, kept.id.clone())
+        });
+        named.collect()
+    }
+
     /// Lets the flow's sender bring one secret within `time`.
     pub(crate) fn open(&self, flow: &Flow, time: Duration, now: Instant) -> Result<(), Closed> {
         let registration = flow.registration.as_ref().ok_or(Closed::NotThatKind)?;
         let mut state = self.state();
-        let known = registration.keys.iter().count() + state.kept_for(&flow.id).count();
-        if known >= MAX_KEYS {
+        if state.is_full(flow, registration) {
             return Err(Closed::Full);
         }
         state.open.insert(flow.id.clone(), now + time);
@@ -161,16 +195,21 @@ impl Registrations {
         self.state().open.get(flow).is_some_and(|end| now < *end)
     }
 
-    /// How the flow stands.
-    pub(crate) fn overview(&self, flow: &FlowId, now: Instant) -> Overview {
+    /// How the organization's flow of this id stands, or what is left of it.
+    pub(crate) fn overview(
+        &self,
+        flow: &FlowId,
+        organization: &Organization,
+        now: Instant,
+    ) -> Overview {
         let state = self.state();
-        let open_for = state.open.get(flow);
+        let open_for = state.open_of(flow, organization);
         Overview {
             open_for: open_for
                 .and_then(|end| end.checked_duration_since(now))
                 .filter(|left| !left.is_zero()),
             keys: state
-                .kept_for(flow)
+                .kept_for(flow, organization)
                 .map(|kept| {
                     (
                         kept.id.clone(),
@@ -184,65 +223,98 @@ impl Registrations {
     /// Keeps a secret as a key of the flow and closes the flow to others: on disk when it returns. Blocks.
     pub(crate) fn take(
         &self,
-        flow: &FlowId,
+        flow: &Flow,
         secret: Secret,
         now: (Instant, SystemTime),
     ) -> Result<KeyId, Closed> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let (instant, time) = now;
-        let (end, mut list) = {
+        let (end, mut list, flow) = {
             let state = self.state();
-            let end = state.open.get(flow).filter(|end| instant < **end);
-            (*end.ok_or(Closed::NotOpen)?, state.kept.clone())
+            let end = state.open_of(&flow.id, &flow.organization);
+            let end = end.filter(|end| instant < **end).ok_or(Closed::NotOpen)?;
+            let (newest, _) = state.standing.get(&flow.id).ok_or(Closed::NotThatKind)?;
+            let registration = newest.registration.as_ref().ok_or(Closed::NotThatKind)?;
+            // The configuration may have got more keys since it was opened.
+            if state.is_full(newest, registration) {
+                return Err(Closed::Full);
+            }
+            (*end, state.kept.clone(), Arc::clone(newest))
         };
         let taken = time
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs());
-        let id = fresh_id(&list, flow, taken);
+        let id = fresh_id(&list, &flow, taken);
         list.push(Kept {
-            flow: flow.clone(),
+            flow: flow.id.clone(),
+            organization: flow.organization.clone(),
             id: id.clone(),
             secret,
             taken,
         });
         // Until it is kept the sender may try again; whoever else comes meanwhile waits for `writing`.
-        self.replace(flow, list)?;
+        self.replace(&flow.id, &flow.organization, list, Some(&id))?;
         let mut state = self.state();
-        if state.open.get(flow) == Some(&end) {
-            state.open.remove(flow);
+        if state.open.get(&flow.id) == Some(&end) {
+            state.open.remove(&flow.id);
         }
         Ok(id)
     }
 
-    /// Forgets a key that was made of a secret that came; whether there was one. Blocks.
-    pub(crate) fn forget(&self, flow: &FlowId, id: &str) -> Result<bool, Closed> {
+    /// Forgets a key that was made of a secret that came, also where the flow is gone; whether there was one. Blocks.
+    pub(crate) fn forget(
+        &self,
+        flow: &FlowId,
+        organization: &Organization,
+        id: &str,
+    ) -> Result<bool, Closed> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut list = self.state().kept.clone();
         let before = list.len();
-        list.retain(|kept| kept.flow != *flow || kept.id.as_str() != id);
+        list.retain(|kept| !kept.is_of(flow, organization) || kept.id.as_str() != id);
         if list.len() == before {
             return Ok(false);
         }
-        self.replace(flow, list)?;
+        self.replace(flow, organization, list, None)?;
         Ok(true)
     }
 
     /// Makes `list` what is kept: the policy is built first, then the file is written, then both count.
-    fn replace(&self, flow: &FlowId, list: Vec<Kept>) -> Result<(), Closed> {
-        let of_flow = || list.iter().filter(|kept| kept.flow == *flow);
-        let known = self.state().standing.get(flow).cloned();
-        let (flow, cell) = known.ok_or(Closed::NotThatKind)?;
-        let registration = flow.registration.as_ref().ok_or(Closed::NotThatKind)?;
-        let policy = policy(&flow, registration, of_flow())?;
+    /// The key `wanted` has to fit.
+    fn replace(
+        &self,
+        flow: &FlowId,
+        organization: &Organization,
+        list: Vec<Kept>,
+        wanted: Option<&KeyId>,
+    ) -> Result<(), Closed> {
+        let standing = |state: &State| {
+            let (flow, cell) = state.standing.get(flow)?;
+            let same = flow.organization == *organization;
+            same.then(|| (Arc::clone(flow), Arc::clone(cell)))
+        };
+        let fit = |of: &Flow| {
+            let kept = list.iter().filter(|kept| kept.is_of(flow, organization));
+            let registration = of.registration.as_ref()?;
+            Some(fitting::of(of, registration, kept))
+        };
+        let known = standing(&self.state());
+        let fitting = known.as_ref().and_then(|(flow, _)| fit(flow));
+        let unfit = fitting.iter().flat_map(|fitting| &fitting.unfit);
+        if let Some(Unfit { why, .. }) = unfit.into_iter().find(|unfit| Some(&unfit.id) == wanted) {
+            return Err(why.clone().into());
+        }
         kept::write(&self.path, &list)?;
         let mut state = self.state();
-        cell.store(policy);
+        if let Some(((_, cell), Fitting { policy, .. })) = known.as_ref().zip(fitting) {
+            cell.store(policy);
+        }
         // A newer configuration may have come meanwhile; its policy needs the keys as well.
-        if let Some((newer, newest)) = state.standing.get(&flow.id)
-            && !Arc::ptr_eq(newest, &cell)
-            && let Some(registration) = &newer.registration
+        if let Some((newer, newest)) = standing(&state)
+            && known.is_none_or(|(_, cell)| !Arc::ptr_eq(&newest, &cell))
+            && let Some(Fitting { policy, .. }) = fit(&newer)
         {
-            newest.store(self::policy(newer, registration, of_flow())?);
+            newest.store(policy);
         }
         state.kept = list;
         Ok(())
@@ -254,39 +326,45 @@ impl Registrations {
 }
 
 impl State {
-    fn kept_for(&self, flow: &FlowId) -> impl Iterator<Item = &Kept> {
-        self.kept.iter().filter(move |kept| kept.flow == *flow)
+    fn kept_for(&self, flow: &FlowId, organization: &Organization) -> impl Iterator<Item = &Kept> {
+        let kept = self.kept.iter();
+        kept.filter(move |kept| kept.is_of(flow, organization))
+    }
+
+    /// Until when the organization's flow of this id is open.
+    fn open_of(&self, flow: &FlowId, organization: &Organization) -> Option<&Instant> {
+        let (known, _) = self.standing.get(flow)?;
+        let end = self.open.get(flow);
+        end.filter(|_| known.organization == *organization)
+    }
+
+    /// Whether the flow has all keys that are tried.
+    fn is_full(&self, flow: &Flow, registration: &Registration) -> bool {
+        let brought = self.kept_for(&flow.id, &flow.organization).count();
+        registration.keys.iter().count() + brought >= MAX_KEYS
     }
 }
 
-/// The flow's policy with the keys of the file and those that came.
-fn policy<'a>(
-    flow: &Flow,
-    registration: &Registration,
-    kept: impl Iterator<Item = &'a Kept>,
-) -> Result<Arc<Policy>, Closed> {
-    let came = kept.map(|kept| Key::new(kept.id.clone(), kept.secret.clone()));
-    let keys: Vec<_> = registration.keys.iter().cloned().chain(came).collect();
-    if keys.is_empty() {
-        return Ok(Arc::clone(&flow.policy));
+impl Kept {
+    fn is_of(&self, flow: &FlowId, organization: &Organization) -> bool {
+        self.flow == *flow && self.organization == *organization
     }
-    let ring = Keyring::new(keys).map_err(SchemeError::from)?;
-    let fresh = Verifier::new(&registration.scheme, &ring)?.with_window(registration.window)?;
-    let mut fresh = Some(fresh);
-    // The first of its scheme, which the registration was made of: another one has keys of its own.
-    let auth = flow.policy.auth().clone().with_signatures(|known| {
-        let brought = *known.scheme() == registration.scheme;
-        fresh.take_if(|_| brought).unwrap_or(known)
-    });
-    Ok(Arc::new(flow.policy.with_auth(auth).build()?))
 }
 
 /// An id that no other key of the flow has.
-fn fresh_id(list: &[Kept], flow: &FlowId, taken: u64) -> KeyId {
-    let known = |id: &KeyId| list.iter().any(|kept| kept.flow == *flow && kept.id == *id);
+fn fresh_id(list: &[Kept], flow: &Flow, taken: u64) -> KeyId {
+    let of_flow = |kept: &&Kept| kept.is_of(&flow.id, &flow.organization);
+    let file = flow.registration.iter().flat_map(|own| own.keys.iter());
+    let brought = list.iter().filter(of_flow).map(|kept| &kept.id);
+    let known: Vec<_> = brought.chain(file.map(Key::id)).collect();
     let mut ids = (taken..).filter_map(|number| KeyId::parse(&format!("handshake-{number}")).ok());
-    ids.find(|id| !known(id))
+    ids.find(|id| !known.contains(&id))
         .expect("there are more numbers than keys")
+}
+
+/// What an operator writes to be rid of a key.
+fn to_forget(flow: &FlowId, key: &KeyId) -> String {
+    format!("with a token of the flow's organization: countersign handshake {flow} --forget {key}")
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! What stands at a flow's place: the Layer, and the inner service that the flow asks for.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use countersign_queue::Queue;
@@ -19,7 +18,7 @@ use crate::deliver::Client;
 use crate::forward::Forward;
 use crate::handshake::{self, Registrations, Standing};
 use crate::keysource::Keys;
-use crate::rejections::Rejections;
+use crate::rejections::{Rejections, Sender};
 
 /// A flow, ready to answer.
 #[derive(Debug)]
@@ -110,10 +109,10 @@ impl Endpoint {
     pub(super) async fn welcome<B>(
         &self,
         request: &Request<B>,
-        peer: SocketAddr,
+        sender: impl FnOnce() -> Sender,
     ) -> Option<Response<Body>> {
-        let (flow, standing) = (&self.flow, &self.standing);
-        handshake::welcome(&self.registrations, flow, standing, request, peer).await
+        let (known, flow, standing) = (&self.registrations, &self.flow, &self.standing);
+        handshake::welcome(known, flow, standing, &self.ledger, request, sender).await
     }
 
     /// Whether it has to be known where a request comes from.

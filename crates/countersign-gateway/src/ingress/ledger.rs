@@ -144,6 +144,11 @@ impl Ledger {
         );
     }
 
+    /// Whether to tell now what anybody can cause; if so, how much was kept back since the last time.
+    pub(crate) fn may_tell_of_strangers(&self) -> Option<u64> {
+        self.chatter.may_speak()
+    }
+
     fn keep(&self, refusal: Refusal, head: &Parts, told: Told<'_>, suppressed: u64) -> Arc<Entry> {
         let now = SystemTime::now();
         let mut sketch = Sketch::new(refusal, head, told.sender);
@@ -189,6 +194,6 @@ fn is_of_a_sender(refusal: Refusal) -> bool {
 }
 
 /// A count worth a field of its line.
-pub(super) fn some(count: u64) -> Option<u64> {
+pub(crate) fn some(count: u64) -> Option<u64> {
     (count > 0).then_some(count)
 }

@@ -90,6 +90,14 @@ impl Setup {
         self
     }
 
+    /// The same, in the same folder, with these tables only.
+    pub(crate) fn with_flows(&self, text: &str) -> Self {
+        Self {
+            flows: text.to_owned(),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
