@@ -167,7 +167,7 @@ fn a_flood_of_invented_users_from_one_address_does_not_keep_out_who_comes_from_a
         let request = post().header("Authorization", basic(pair));
         request.header("X-Forwarded-For", address)
     };
-    let (say, told) = mpsc::channel();
+    let (say, told) = mpsc::sync_channel(60);
 
     thread::scope(|scope| {
         for number in 0..60 {

@@ -259,7 +259,7 @@ fn of_auths_that_are_demanded_at_once_one_has_its_key_fetched() {
     refused(&[(&text, 5, "two members of `all` have a key that is fetched")]);
 
     parse(&several("any", &members, "replay = \"off\"")).unwrap();
-    parse(&several("all", &[&members[0], EVE], "replay = \"off\"")).unwrap();
+    parse(&several("all", &[members[0], EVE], "replay = \"off\"")).unwrap();
 }
 
 #[test]
