@@ -1,6 +1,6 @@
 //! What one flow asks of its requests, checked once when it is built.
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use countersign::{Auth, Claim, FlowSalt, Handshakes, ReplayKey, Verified};
 use http::{HeaderValue, Method};
@@ -8,8 +8,10 @@ use http::{HeaderValue, Method};
 use crate::{Checking, Passwords};
 
 mod coverage;
+mod error;
 
 use coverage::{sign_check, twice_the_window};
+pub use error::PolicyError;
 
 /// What a request has to be to pass, as built by [`Policy::builder`].
 ///
@@ -310,68 +312,6 @@ pub enum Repeats {
     /// A refusal.
     Refuse,
 }
-
-/// Why a [`Policy`] cannot be built.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum PolicyError {
-    /// There is no method that could pass.
-    NoMethods,
-    /// The auth has users whose passwords it does not know, and there is nobody to ask.
-    NoPasswords,
-    /// The signature of an allowed method covers the URL, and the public one is not known.
-    NoPublicUrl {
-        /// The method.
-        method: Method,
-    },
-    /// A repeat would pass once it is forgotten, while its signature is still fresh.
-    ShortMemory {
-        /// How long requests would be remembered.
-        keep: Duration,
-        /// Twice the window: how long a signature can stay fresh.
-        least: Duration,
-    },
-    /// The scheme does not say what requests with an allowed method sign.
-    UnsignedMethod {
-        /// The method.
-        method: Method,
-    },
-    /// The public URL is not one that a target can be appended to.
-    PublicUrl {
-        /// The URL as given.
-        url: Arc<str>,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-}
-
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoMethods => f.write_str("no method is allowed: list at least one"),
-            Self::NoPasswords => {
-                f.write_str("there is nobody to ask for passwords: set who keeps them")
-            }
-            Self::NoPublicUrl { method } => write!(
-                f,
-                "signatures of {method} cover the URL: set the public URL that senders sign"
-            ),
-            Self::ShortMemory { keep, least } => write!(
-                f,
-                "requests are remembered for {keep:?}, and their signatures stay fresh for {least:?}: remember them as long"
-            ),
-            Self::UnsignedMethod { method } => write!(
-                f,
-                "the scheme does not sign {method} requests, so none would pass: leave the method out"
-            ),
-            Self::PublicUrl { url, problem } => {
-                write!(f, "public URL `{url}` {problem}")
-            }
-        }
-    }
-}
-
-impl Error for PolicyError {}
 
 fn check_public_url(url: &Arc<str>) -> Result<(), PolicyError> {
     let problem = |problem| {
