@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -25,6 +26,7 @@ use crate::listener::{self, Limits, Responder};
 use crate::live::{Current, Live};
 use crate::rejections::Rejections;
 use crate::rejections::diagnose::{self, Waiting};
+use crate::tally::kept;
 use crate::tasks::Tasks;
 use crate::warnings;
 
@@ -39,6 +41,8 @@ pub struct App {
     queue: Queue,
     registrations: Registrations,
     rejections: Arc<Rejections>,
+    /// The file that says when keys were last seen.
+    uses: PathBuf,
     /// Reaches what senders ask to be visited.
     visitor: Client,
     waiting: Waiting,
@@ -67,7 +71,9 @@ impl App {
             rejections: Arc::clone(&rejections),
         };
         registrations.tell_left_over(&config.flows);
+        let uses = kept::place(&config.store.path);
         let live = Live::new(config, &backends, None);
+        kept::recall(&uses, &live, SystemTime::now());
         Ok(Self {
             admin,
             admin_address,
@@ -77,6 +83,7 @@ impl App {
             queue,
             registrations,
             rejections,
+            uses,
             visitor,
             waiting,
         })
@@ -122,6 +129,9 @@ impl App {
         admin.spawn(move |stop| diagnose::run(waiting, current, stop));
         let current = Arc::clone(&self.current);
         admin.spawn(move |stop| warnings::tell(current, stop));
+        // Ends after the requests, so that it has them all.
+        let (current, uses) = (Arc::clone(&self.current), self.uses);
+        admin.spawn(move |stop| kept::keep(uses, current, stop));
         let limits = Limits::senders(&live.config.ingress);
         open(&admin, self.admin, desk, Limits::operators());
         open(&ingress, self.ingress, door, limits);

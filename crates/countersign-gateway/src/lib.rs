@@ -3,6 +3,7 @@
 mod accept;
 mod admin;
 pub mod app;
+mod beside;
 pub mod cli;
 pub mod config;
 mod deliver;

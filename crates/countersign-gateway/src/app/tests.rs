@@ -7,6 +7,7 @@ use tokio::sync::Semaphore as Gate;
 
 use super::*;
 use crate::deliver::receiver::{Receiver, answer};
+use countersign::KeyId;
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -24,6 +25,70 @@ fn config(folder: &Path, grace: &str, flows: &str) -> Config {
 async fn a_store_that_does_not_close_does_not_keep_the_process() {
     assert!(!close(std::future::pending()).await);
     assert!(close(std::future::ready(())).await);
+}
+
+const KEYED: &str = "[[flows]]\nid = \"orders\"\nauth = { mode = \"api_key\", keys = [\
+    { id = \"old\", secret = \"the old key of the flow\" }, { id = \"new\", secret = \"the new key of the flow\" }] }\n";
+
+/// What is known of a key of the flow `orders`.
+fn counted(app: &App, id: &str) -> (SystemTime, Option<SystemTime>, u64) {
+    let live = app.current.load();
+    let tally = live.endpoint("orders").unwrap().ledger.tally();
+    let key = tally.key(&KeyId::parse(id).unwrap()).unwrap();
+    (key.since(), key.last_seen(), key.uses())
+}
+
+#[tokio::test]
+async fn what_is_counted_for_keys_spans_restarts_and_what_cannot_be_read_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let flows = config(folder.path(), "1s", KEYED);
+    let uses = kept::place(&flows.store.path);
+    let begun = SystemTime::now() - Duration::from_secs(8 * 86_400);
+    let millis = begun.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let old = format!(
+        "{{\"organization\":\"default\",\"flow\":\"orders\",\"key\":\"old\",\"since\":{},\
+         \"last_seen\":null,\"uses\":0,\"met\":false}}\n",
+        millis.as_millis()
+    );
+    std::fs::write(&uses, &old).unwrap();
+
+    let app = App::build(flows).await.unwrap();
+    {
+        let live = app.current.load();
+        let endpoint = live.endpoint("orders").unwrap();
+        let (auth, now) = (endpoint.policy(), SystemTime::now());
+        let tally = endpoint.ledger.tally();
+        tally.used(&KeyId::parse("new").unwrap(), now);
+        tally.used(&KeyId::parse("brought").unwrap(), now);
+        let told = warnings::of_keys(auth.auth(), Some(tally), now);
+        assert_eq!((told[0].kind, told.len()), ("key_unused", 1));
+    }
+    let before = ["old", "new", "brought"].map(|id| counted(&app, id));
+    let stop = CancellationToken::new();
+    stop.cancel();
+    app.run(stop).await.unwrap();
+
+    let again = App::build(config(folder.path(), "1s", KEYED))
+        .await
+        .unwrap();
+    for (id, before) in ["old", "new", "brought"].into_iter().zip(before) {
+        let (since, last_seen, uses) = counted(&again, id);
+        // To the millisecond.
+        let near = |one: SystemTime, other: SystemTime| {
+            other.duration_since(one).unwrap_or_default() < Duration::from_millis(1)
+        };
+        assert!(near(since, before.0), "{id}");
+        assert_eq!((last_seen, uses), (before.1, before.2), "{id}");
+    }
+    let text = std::fs::read_to_string(&uses).unwrap();
+    assert!(!text.contains("key of the flow"), "{text}");
+    again.queue.clone().close().await;
+
+    std::fs::write(&uses, format!("{old}not a line\n")).unwrap();
+    let anew = App::build(config(folder.path(), "1s", KEYED))
+        .await
+        .unwrap();
+    assert!(counted(&anew, "old").0 > begun + Duration::from_secs(86_400));
 }
 
 #[test]

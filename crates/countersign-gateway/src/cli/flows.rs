@@ -224,7 +224,7 @@ Examples:
     countersign flows
     countersign flows orders
 
-What is counted begins anew when the gateway starts.";
+Requests are counted anew when the gateway starts; the uses of keys are counted on.";
 
 #[cfg(test)]
 mod tests {
