@@ -1,7 +1,7 @@
 //! `countersign verify --vectors`: a file of requests whose verdict is known.
 //!
 //! A file is a JSON array; each entry has a family, its secrets, a request, the time of the check and the
-//! verdict to expect. Weak secrets are accepted here, since published examples have them.
+//! verdict to expect; a handshake has the answer to expect instead. Weak secrets are accepted here, since published examples have them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,6 +18,9 @@ use countersign::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::{Deserialize, Deserializer};
 
+mod handshake;
+
+use self::handshake::Expected;
 use super::NO;
 use super::message::split_url;
 use super::out::Out;
@@ -51,6 +54,9 @@ pub(crate) struct Vector {
     params: Params,
     #[serde(default = "yes")]
     normative: bool,
+    /// Of a handshake: what its sender waits for.
+    #[serde(skip)]
+    answer: Option<Expected>,
 }
 
 /// A header's value, or its repeated lines; null where it is left out.
@@ -111,7 +117,7 @@ pub(crate) enum Outcome {
 impl Vector {
     /// Reads a file of them.
     pub(crate) fn list(text: &[u8]) -> Result<Vec<Self>, serde_json::Error> {
-        serde_json::from_slice(text)
+        handshake::list(text)
     }
 
     /// The family it belongs to.
@@ -121,20 +127,12 @@ impl Vector {
 
     /// Checks it.
     pub(crate) fn run(&self) -> Outcome {
-        let seen = match self.verify() {
-            Ok(()) => Seen::Accepted,
-            Err(Refusal::Rejected(rejection)) => Seen::Rejected(rejection.reason().as_str().into()),
-            // No gateway would load it, or no request could carry it: refused all the same.
-            Err(Refusal::Unusable(why)) => Seen::Rejected(why.into()),
-            Err(Refusal::UnknownFamily) => Seen::Nothing,
+        let judged = match &self.answer {
+            Some(expected) => self.shake(expected),
+            None => self.judge(),
         };
-        let wrong = match (self.expect, seen) {
-            (Expect::Accept, Seen::Accepted) | (Expect::Reject, Seen::Rejected(_)) => {
-                return Outcome::Passed;
-            }
-            (Expect::Accept, Seen::Rejected(why)) => format!("expected accept, but: {why}"),
-            (Expect::Reject, Seen::Accepted) => "expected reject, but it was accepted".to_owned(),
-            (_, Seen::Nothing) => format!("unknown family `{}`", self.provider),
+        let Err(wrong) = judged else {
+            return Outcome::Passed;
         };
         let why = if self.reason.is_empty() {
             String::new()
@@ -149,8 +147,40 @@ impl Vector {
         }
     }
 
+    /// Whether the verdict is the expected one; what is wrong otherwise.
+    fn judge(&self) -> Result<(), String> {
+        let seen = match self.verify() {
+            Ok(()) => Seen::Accepted,
+            Err(Refusal::Rejected(rejection)) => Seen::Rejected(rejection.reason().as_str().into()),
+            // No gateway would load it, or no request could carry it: refused all the same.
+            Err(Refusal::Unusable(why)) => Seen::Rejected(why.into()),
+            Err(Refusal::UnknownFamily) => Seen::Nothing,
+        };
+        Err(match (self.expect, seen) {
+            (Expect::Accept, Seen::Accepted) | (Expect::Reject, Seen::Rejected(_)) => {
+                return Ok(());
+            }
+            (Expect::Accept, Seen::Rejected(why)) => format!("expected accept, but: {why}"),
+            (Expect::Reject, Seen::Accepted) => "expected reject, but it was accepted".to_owned(),
+            (_, Seen::Nothing) => format!("unknown family `{}`", self.provider),
+        })
+    }
+
     fn verify(&self) -> Result<(), Refusal> {
         let verifier = self.verifier()?;
+        self.signed(|request| {
+            verifier
+                .verify(request)
+                .map(|_| ())
+                .map_err(Refusal::Rejected)
+        })
+    }
+
+    /// Has its request judged.
+    fn signed<T>(
+        &self,
+        judge: impl FnOnce(&Signed<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
         let method = Method::from_bytes(self.method.as_bytes())
             .map_err(|_| Refusal::unusable("no such method"))?;
         let headers = self.headers()?;
@@ -160,17 +190,13 @@ impl Vector {
             .ok()
             .and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since))
             .ok_or_else(|| Refusal::unusable("`now` is out of range"))?;
-        let signed = Signed {
+        judge(&Signed {
             method: &method,
             url: PublicUrl { base, target },
             headers: &headers,
             body: &body,
             now,
-        };
-        verifier
-            .verify(&signed)
-            .map(|_| ())
-            .map_err(Refusal::Rejected)
+        })
     }
 
     fn verifier(&self) -> Result<Verifier, Refusal> {
@@ -195,6 +221,8 @@ impl Vector {
     fn scheme(&self) -> Result<Scheme, Refusal> {
         let name = match self.provider.as_str() {
             "native" => "designer-cloud",
+            "discord-events" | "discord-interactions" => "discord",
+            "x-twitter" => "x",
             name => name,
         };
         let params = &self.params;

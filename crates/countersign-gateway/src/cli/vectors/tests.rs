@@ -184,5 +184,174 @@ fn a_url_that_was_signed_for_a_get_is_no_body_of_a_post() {
     assert!(ok, "{text}");
 }
 
+/// A handshake whose answer is known.
+const SHAKE: &str = r#"{
+    "provider": "meta", "name": "hub.challenge", "secret": "meatyhamhock",
+    "request": { "method": "GET", "headers": {}, "url":
+        "https://r.example.com/in?hub.mode=subscribe&hub.challenge=1158&hub.verify_token=meatyhamhock" },
+    "response": { "status": 200, "body": "1158" } }"#;
+
+fn shake(
+    provider: &str,
+    secret: &str,
+    request: &serde_json::Value,
+    response: &serde_json::Value,
+) -> String {
+    let mut request = request.clone();
+    let url = request["url"].as_str().unwrap_or_default();
+    request["url"] = format!("https://receiver.example.com/hooks/in{url}").into();
+    serde_json::json!({
+        "provider": provider, "name": "a", "secret": secret, "request": request,
+        "response": response, "params": { "public_key": "integration_public_key" },
+    })
+    .to_string()
+}
+
+#[test]
+fn handshakes_pass_among_other_vectors_if_they_are_answered_as_expected() {
+    let zoom = serde_json::json!({ "method": "POST", "headers": {
+        "x-zm-request-timestamp": "1654503849", "x-zm-signature":
+            "v0=3ddd8e04fcaf0125c51cff2bf5da6f848402fdea1b1c52d8eb8f6d236aa2a541" },
+        "body": "{\"payload\":{\"plainToken\":\"qgg8vlvZRS6UYooatFL8Aw\"},\"event_ts\":1654503849680,\"event\":\"endpoint.url_validation\"}" });
+    let validated = serde_json::json!({ "status": 200, "json": { "plainToken": "qgg8vlvZRS6UYooatFL8Aw",
+        "encryptedToken": "b17f0320a1322a509340a1a835b3d9edbc491f0b0790ed2d20d0604d39dfe922" } });
+    let mut list = vec![GOOD.to_owned(), SHAKE.to_owned()];
+    list.push(shake("zoom", "zoom-secret", &zoom, &validated));
+    let wrong = SHAKE.replace("verify_token=meatyhamhock", "verify_token=nope");
+    list.push(wrong.replace(r#""status": 200, "body": "1158""#, r#""status": 403"#));
+    for (provider, secret, request, response) in [
+        (
+            "asana",
+            "",
+            r#"{ "method": "POST", "headers": { "X-Hook-Secret": "b537207f20cbfa02" }, "body": "{}" }"#,
+            r#"{ "status": 200, "headers": { "X-Hook-Secret": "b537207f20cbfa02" } }"#,
+        ),
+        (
+            "slack",
+            "",
+            r#"{ "method": "POST", "body": "{\"challenge\":\"3eZb\",\"type\":\"url_verification\"}" }"#,
+            r#"{ "status": 200, "body": "3eZb" }"#,
+        ),
+        (
+            "discord-events",
+            "",
+            r#"{ "method": "POST", "body": "{\"type\":0}" }"#,
+            r#"{ "status": 204 }"#,
+        ),
+        (
+            "discord-interactions",
+            "",
+            r#"{ "method": "POST", "body": "{\"type\":1}" }"#,
+            r#"{ "status": 200, "json": { "type": 1 } }"#,
+        ),
+        (
+            "trello",
+            "",
+            r#"{ "method": "HEAD" }"#,
+            r#"{ "status": 200 }"#,
+        ),
+        (
+            "x-twitter",
+            "consumer-secret",
+            r#"{ "method": "GET", "url": "?crc_token=challenge_string" }"#,
+            r#"{ "status": 200, "json": { "response_token": "sha256=S/mG8E9n5SjoGuCqHguvP8K8uuu5ogCPF0dOpIdyZlk=" } }"#,
+        ),
+        (
+            "braintree",
+            "integration_private_key",
+            r#"{ "method": "GET", "url": "?bt_challenge=20f9f8ed05f77439fe955c977e4c8a53" }"#,
+            r#"{ "status": 200, "body": "integration_public_key|d9b899556c966b3f06945ec21311865d35df3ce4" }"#,
+        ),
+    ] {
+        let (request, response) = (request.parse().unwrap(), response.parse().unwrap());
+        list.push(shake(provider, secret, &request, &response));
+    }
+
+    let (text, ok) = check(&list);
+
+    assert_eq!(text, format!("{} passed, 0 failed\n", list.len()));
+    assert!(ok);
+}
+
+#[test]
+fn a_handshake_that_is_answered_otherwise_or_not_at_all_fails_by_name() {
+    let slack = |secret: &str, headers: serde_json::Value, response: serde_json::Value| {
+        let body = r#"{"challenge":"3eZb","type":"url_verification"}"#;
+        let request = serde_json::json!({ "method": "POST", "headers": headers, "body": body });
+        shake("slack", secret, &request, &response)
+    };
+    let answer = || serde_json::json!({ "status": 200, "body": "3eZb" });
+    let forged = serde_json::json!({
+        "X-Slack-Request-Timestamp": "1700000000",
+        "X-Slack-Signature": format!("v0={}", "0".repeat(64)),
+    });
+    for (vector, why) in [
+        (
+            SHAKE.replace(r#""body": "1158""#, r#""body": "1159""#),
+            "expected the body `1159`, but it is `1158`",
+        ),
+        (
+            SHAKE.replace(r#""status": 200"#, r#""status": 204"#),
+            "expected 204, but it is 200",
+        ),
+        (
+            SHAKE.replace(r#""status": 200"#, r#""status": 403"#),
+            "expected 403, but it is 200",
+        ),
+        (
+            SHAKE.replace("_token=meaty", "_token="),
+            "it is not answered",
+        ),
+        (
+            SHAKE.replace(r#""body": "1158""#, r#""json": 1"#),
+            "expected the JSON 1",
+        ),
+        (
+            SHAKE.replace(r#""body": "1158""#, r#""headers": { "x-a": "b" }"#),
+            "expected the header `x-a: b`",
+        ),
+        (
+            SHAKE.replace("hub.mode=subscribe", "hub.mode=else"),
+            "it is not answered",
+        ),
+        (
+            SHAKE.replace(r#""meta""#, r#""acme""#),
+            "unknown family `acme`",
+        ),
+        (
+            slack("a-secret-of-a-good-length", forged, answer()),
+            "expected an answer, but: bad_signature",
+        ),
+        (
+            slack(
+                "",
+                serde_json::json!({}),
+                serde_json::json!({ "status": 200, "body": "else" }),
+            ),
+            "expected the body `else`",
+        ),
+    ] {
+        let (text, ok) = check(&[vector]);
+
+        assert!(text.starts_with("failed: "), "{why}: {text}");
+        assert!(text.contains(why), "{why}: {text}");
+        assert!(text.ends_with("\n0 passed, 1 failed\n"), "{text}");
+        assert!(!ok);
+    }
+    let refused = serde_json::json!({ "status": 401 });
+    let unsigned = slack("a-secret-of-a-good-length", serde_json::json!({}), refused);
+    assert!(check(&[unsigned]).1);
+}
+
+#[test]
+fn a_malformed_handshake_says_where() {
+    let text = format!("[\n{GOOD},\n{}]", SHAKE.replace("status", "state"));
+
+    let error = Vector::list(text.as_bytes()).err().unwrap().to_string();
+
+    assert!(error.contains("missing field `status`"), "{error}");
+    assert!(error.contains("line 12"), "{error}");
+}
+
 /// `mySecret` over `1568818215724.https://hooks.example.com/hooks/orders`.
 const SIGNED_URL: &str = "6c7ca8fac96f84db43488e00d3428a8e8f5355eb72a509bb994087149f6ee893";

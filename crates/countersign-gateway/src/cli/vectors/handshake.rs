@@ -1,0 +1,222 @@
+//! Vectors of handshakes: a request, and the answer that its sender waits for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use countersign::{
+    Auth, HandshakeAnswer, Handshakes, Keyring, Reason, Scheme, Secret, Signed, Verifier,
+};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
+use serde_json::Value;
+
+use super::{Expect, Lines, Params, Refusal, Vector, yes};
+
+/// The answer to expect.
+#[derive(Deserialize)]
+pub(super) struct Expected {
+    status: u16,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    json: Option<Value>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+}
+
+/// A handshake as files have it.
+#[derive(Deserialize)]
+struct Written {
+    provider: String,
+    name: String,
+    /// The flow's secret, or the token that the sender was given. Without one, nothing can be verified.
+    #[serde(default)]
+    secret: Option<String>,
+    request: Request,
+    response: Expected,
+    #[serde(default)]
+    params: Params,
+    #[serde(default = "yes")]
+    normative: bool,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    method: String,
+    url: String,
+    #[serde(default)]
+    headers: BTreeMap<String, Lines>,
+    #[serde(default)]
+    body: Option<String>,
+}
+
+/// Reads a file of vectors, handshakes among them.
+pub(super) fn list(text: &[u8]) -> Result<Vec<Vector>, serde_json::Error> {
+    let kinds = Kinds(serde_json::from_slice(text)?);
+    serde_json::Deserializer::from_slice(text).deserialize_seq(kinds)
+}
+
+/// Tells handshakes from other vectors, one entry after the other.
+struct Kinds(Vec<Kind>);
+
+#[derive(Deserialize)]
+struct Kind {
+    request: Option<IgnoredAny>,
+}
+
+impl<'de> Visitor<'de> for Kinds {
+    type Value = Vec<Vector>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of vectors")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Vec<Vector>, A::Error> {
+        let mut list = Vec::with_capacity(self.0.len());
+        for kind in self.0 {
+            list.extend(match kind.request {
+                Some(_) => from.next_element::<Written>()?.map(Vector::from),
+                None => from.next_element()?,
+            });
+        }
+        Ok(list)
+    }
+}
+
+impl From<Written> for Vector {
+    fn from(written: Written) -> Self {
+        let request = written.request;
+        Self {
+            provider: written.provider,
+            name: written.name,
+            secret: written.secret,
+            secrets: Vec::new(),
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            body: request.body,
+            body_base64: None,
+            // The file does not say when; no window is checked.
+            now: 0.0,
+            tolerance_s: Some(None),
+            expect: Expect::Accept,
+            reason: String::new(),
+            params: written.params,
+            normative: written.normative,
+            answer: Some(written.response),
+        }
+    }
+}
+
+impl Vector {
+    /// Whether the handshake is answered as expected; what is wrong otherwise.
+    pub(super) fn shake(&self, expected: &Expected) -> Result<(), String> {
+        match self.answered(expected) {
+            Ok(Some(answer)) => expected.compare(&answer),
+            // Senders take any of them for a no.
+            Ok(None) | Err(Refusal::Rejected(_)) if expected.is_refusal() => Ok(()),
+            Ok(None) => Err("expected an answer, but it is not answered".to_owned()),
+            Err(Refusal::Rejected(rejection)) => {
+                let why = rejection.reason().as_str();
+                Err(format!("expected an answer, but: {why}"))
+            }
+            Err(Refusal::Unusable(why)) => Err(format!("cannot be tried: {why}")),
+            Err(Refusal::UnknownFamily) => Err(format!("unknown family `{}`", self.provider)),
+        }
+    }
+
+    /// What a gateway answers while it waits for a secret.
+    fn answered(&self, expected: &Expected) -> Result<Option<HandshakeAnswer>, Refusal> {
+        let scheme = self.scheme()?;
+        let handshakes = self.handshakes(&scheme)?;
+        let keys = match self.secret.as_deref() {
+            None | Some("") => Keyring::awaiting(),
+            _ => self.keyring()?,
+        };
+        let mut verifier = Verifier::new(&scheme, &keys).map_err(Refusal::unusable)?;
+        if scheme.signs_time() {
+            verifier = verifier.with_window(None).map_err(Refusal::unusable)?;
+        }
+        let auth = Auth::Signature(verifier);
+        self.signed(|request| {
+            let head = Signed {
+                body: b"",
+                ..*request
+            };
+            if let Some((_, answer)) = handshakes.offer(&auth, None, &head) {
+                return Ok(Some(answer));
+            }
+            match handshakes.greet(&auth, None, &head) {
+                Ok(None) => {}
+                Ok(answer) => return Ok(answer),
+                Err(_) => return Ok(None),
+            }
+            match auth.verify(request) {
+                Ok(verified) => Ok(handshakes.confirm(&auth, request, &verified)),
+                // The file leaves the signature out: what follows a good one is judged.
+                Err(rejection) if !expected.is_refusal() && is_unsigned(rejection.reason()) => {
+                    let verified = Auth::None.verify(request).map_err(Refusal::Rejected)?;
+                    Ok(handshakes.confirm(&Auth::None, request, &verified))
+                }
+                Err(rejection) => Err(Refusal::Rejected(rejection)),
+            }
+        })
+    }
+
+    /// The family's handshakes, with every text that they want.
+    fn handshakes(&self, scheme: &Scheme) -> Result<Handshakes, Refusal> {
+        let mut handshakes = Handshakes::of(scheme);
+        let missing: Vec<_> = handshakes.missing().map(str::to_owned).collect();
+        for name in missing {
+            let given = self.params.others.get(&name).and_then(Value::as_str);
+            let text = given.or(self.secret.as_deref()).unwrap_or_default();
+            if !text.is_empty() {
+                handshakes = handshakes
+                    .with_parameter(&name, Secret::new(text))
+                    .map_err(Refusal::unusable)?;
+            }
+        }
+        Ok(handshakes)
+    }
+}
+
+impl Expected {
+    fn is_refusal(&self) -> bool {
+        (400..500).contains(&self.status)
+    }
+
+    fn compare(&self, answer: &HandshakeAnswer) -> Result<(), String> {
+        let (status, body) = (answer.status().as_u16(), answer.body());
+        if status != self.status {
+            return Err(format!("expected {}, but it is {status}", self.status));
+        }
+        if let Some(expected) = self.body.as_ref().filter(|expected| *expected != body) {
+            return Err(format!(
+                "expected the body `{expected}`, but it is `{body}`"
+            ));
+        }
+        let json = || serde_json::from_str::<Value>(body).ok();
+        if let Some(expected) = self
+            .json
+            .as_ref()
+            .filter(|expected| json().as_ref() != Some(*expected))
+        {
+            return Err(format!("expected the JSON {expected}, but it is `{body}`"));
+        }
+        for (name, expected) in &self.headers {
+            let value = answer.headers().get(name);
+            if value.is_none_or(|value| value != expected.as_str()) {
+                return Err(format!("expected the header `{name}: {expected}`"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is nothing to verify, or nothing to verify it with.
+fn is_unsigned(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::MissingHeader | Reason::MissingSignature | Reason::NoActiveKey
+    )
+}
