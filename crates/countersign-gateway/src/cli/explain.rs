@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
-use countersign::PublicUrl;
+use countersign::{PublicUrl, Signed};
 use serde_json::json;
 
 use super::message::Message;
@@ -15,10 +15,12 @@ use super::verify::{Judge, JudgeArgs, Refused, as_json, print};
 use super::{NO, Usage, input};
 use crate::explain::{Captured, Case, Hint, NOTHING, Voice};
 use curl::{Curl, Data};
+use handshake::Shake;
 
 mod curl;
+mod handshake;
 
-/// Say why a captured request is refused, and what was tried that would make it genuine.
+/// Say why a captured request is refused, and what was tried that would make it genuine; or how a handshake is answered.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -50,26 +52,46 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     let url = PublicUrl::new(&base, &target);
     let now = args.judge.now();
     let verdict = judge.verify(&message, url, &message.body, now);
+    let request = Signed {
+        method: &message.method,
+        url,
+        headers: &message.headers,
+        body: &message.body,
+        now,
+    };
+    let shake = Shake::of(&args.judge, &judge, &request, verdict.as_ref().ok())?;
     let hints = match &verdict {
+        _ if shake.is_some() => Vec::new(),
         Ok(_) => Vec::new(),
         Err(refused) => hints(&args.judge, &judge, *refused, &message, url, now)?,
     };
     let mut notes: Vec<_> = message.notes.iter().map(ToString::to_string).collect();
-    if verdict.is_err() && hints.is_empty() {
+    if verdict.is_err() && hints.is_empty() && shake.is_none() {
         notes.push(NOTHING.to_owned());
     }
     if args.json {
         let mut answer = as_json(&verdict, &notes);
+        if let Some(shake) = &shake {
+            answer["handshake"] = shake.as_json();
+        }
         answer["hints"] = hints.iter().map(Hint::as_json).collect();
         writeln!(out, "{answer}")?;
     } else {
-        print(&verdict, &[], now, out)?;
+        if verdict.is_ok() || shake.is_none() {
+            print(&verdict, &[], now, out)?;
+        }
+        if let Some(shake) = &shake {
+            shake.print(out)?;
+        }
         for hint in &hints {
             writeln!(out, "hint: {}", hint.text)?;
         }
         for note in &notes {
             writeln!(out, "note: {note}")?;
         }
+    }
+    if let Some(shake) = shake {
+        return Ok(shake.status());
     }
     Ok(match verdict {
         Ok(_) => ExitCode::SUCCESS,
@@ -162,7 +184,7 @@ Examples:
   A curl line:
     countersign explain --secret-env ORDERS_SECRET --curl \"$(cat line.txt)\"
 
-Exit status: 0 genuine, 1 not, 2 the command or a file is wrong. Repeats are not looked for.";
+Exit status: 0 genuine or a handshake that is answered, 1 not, 2 the command or a file is wrong. Repeats are not looked for.";
 
 #[cfg(test)]
 mod tests;

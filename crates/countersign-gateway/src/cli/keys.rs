@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use countersign::{Key, KeyId, Keyring, Scheme, Secret, Unit};
+use countersign::{Handshakes, Key, KeyId, Keyring, Scheme, Secret, Unit};
 
 use super::{Usage, input, schemes, usage};
 use crate::random;
@@ -71,7 +71,12 @@ impl SchemeArgs {
                 .with_timestamp_unit(unit.into())
                 .with_context(unfit)?;
         }
+        let handshakes = Handshakes::of(&scheme);
         for (name, text) in &self.parameter {
+            let signs = scheme.parameters().any(|known| known == name);
+            if !signs && handshakes.parameters().any(|known| known == name) {
+                continue;
+            }
             let unfit = || Usage(format!("`--parameter {name}` does not fit the scheme"));
             scheme = scheme.with_parameter(name, text).with_context(unfit)?;
         }

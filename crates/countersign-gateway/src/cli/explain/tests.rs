@@ -321,3 +321,79 @@ fn another_key_and_another_flow_of_the_configuration_are_found() {
 }
 
 const CONFIG: &str = include_str!("tests.toml");
+
+#[test]
+fn a_handshake_is_told_with_its_answer_instead_of_what_no_event_would_miss() {
+    let key = &["--key-id", "integration_public_key"][..];
+    let token = &["--parameter", "verify_token=meaty"][..];
+    let subscribe = "/in?hub.mode=subscribe&hub.challenge=1158&hub.verify_token=";
+    for (scheme, request, more, told, status) in [
+        (
+            "dropbox",
+            "GET /in?challenge=abc HTTP/1.1\n\n".to_owned(),
+            &[][..],
+            "handshake: no event; answered with 200 OK and `abc`\n",
+            0,
+        ),
+        (
+            "braintree",
+            "GET /in?bt_challenge=20f9f8ed HTTP/1.1\n\n".to_owned(),
+            key,
+            "handshake: no event; answered with 200 OK and `integration_public_key|",
+            0,
+        ),
+        (
+            "meta",
+            format!("GET {subscribe}meaty HTTP/1.1\n\n"),
+            token,
+            "handshake: no event; answered with 200 OK and `1158`\n",
+            0,
+        ),
+        (
+            "meta",
+            format!("GET {subscribe}nope HTTP/1.1\n\n"),
+            token,
+            "refused: wrong_token, ",
+            1,
+        ),
+        (
+            "asana",
+            "POST /in HTTP/1.1\nX-Hook-Secret: b537207f20cbfa02\n\n{}".to_owned(),
+            &[],
+            "handshake: it brings a secret, ",
+            1,
+        ),
+        (
+            "trello",
+            "HEAD /in HTTP/1.1\n\n".to_owned(),
+            &[],
+            "handshake: no event; answered with 200 OK\n",
+            0,
+        ),
+    ] {
+        let more = [&["--scheme", scheme, "--url", "https://h.example"], more].concat();
+        let (text, code) = explain(&request, &more).unwrap();
+
+        assert!(text.starts_with(told), "{scheme}: {text}");
+        assert!(!text.contains("missing_header"), "{text}");
+        assert!(!text.contains("hint"), "{text}");
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(status)));
+    }
+}
+
+#[test]
+fn a_signed_handshake_is_one_only_if_it_is_genuine() {
+    let body = r#"{"type":"url_verification","challenge":"3eZb"}"#;
+    let request = post("slack", SECRET.as_bytes(), body) + body;
+
+    let (text, _) = explain(&request, &["--scheme", "slack"]).unwrap();
+    let (json, _) = explain(&request, &["--scheme", "slack", "--json"]).unwrap();
+    let forged = request.replace("3eZb", "3eZc");
+    let (refused, _) = explain(&forged, &["--scheme", "slack"]).unwrap();
+
+    assert!(text.starts_with("genuine: "), "{text}");
+    assert!(text.contains("answered with 200 OK and `3eZb`"), "{text}");
+    assert!(json.contains(r#""body":"3eZb""#), "{json}");
+    assert!(refused.starts_with("refused: bad_signature"), "{refused}");
+    assert!(!refused.contains("handshake"), "{refused}");
+}
