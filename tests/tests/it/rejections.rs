@@ -98,6 +98,32 @@ fn the_command_says_why_and_can_follow() {
 }
 
 #[test]
+fn a_follower_outlives_the_gateway_it_follows_and_one_that_finds_none_ends() {
+    let setup = Setup::new().flow("orders", "");
+    let mut first = setup.start();
+    let address = first.admin;
+    forged(&first, "orders", b"x");
+    let follower = Process::start(&mut command(&first, &["--follow", "--json"]));
+    let told = |line: &str| line.contains("bad_signature").then_some(());
+    follower.line("the first", told);
+
+    first.stop();
+    follower.line("that nobody answers", |line| {
+        line.ends_with("asking on").then_some(())
+    });
+    let alone = command(&first, &["--follow"]).output().unwrap();
+    let second = setup.admin(address).start();
+    forged(&second, "orders", b"y");
+
+    wait_for("the one after the restart", || {
+        let said = follower.said();
+        (said.matches("bad_signature").count() == 2).then_some(())
+    });
+    assert_eq!(alone.status.code(), Some(1));
+    assert_eq!(follower.said().matches("asking on").count(), 1);
+}
+
+#[test]
 fn nothing_that_may_be_secret_is_in_a_rejection_a_flow_or_a_log() {
     let canaries = [
         "canary-in-the-body",

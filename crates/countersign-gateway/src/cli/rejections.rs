@@ -2,7 +2,6 @@
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +11,8 @@ use super::admin::{Admin, AdminArgs, ok, read};
 use super::client;
 use super::out::{Out, printable};
 use crate::explain::NOTHING;
+
+mod follow;
 
 /// Say which requests a running gateway refused, and why: without bodies, signatures or values of headers.
 #[derive(Clone, Debug, clap::Args)]
@@ -23,7 +24,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     which: Which,
 
-    /// Go on with those that are refused from now on.
+    /// Go on with those that are refused from now on, also when the gateway starts again.
     #[arg(long, conflicts_with_all = ["before", "limit"])]
     follow: bool,
 
@@ -91,7 +92,7 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     let admin = args.admin.client()?;
     client::block_on(async {
         match args.follow {
-            true => follow(&admin, args, out).await,
+            true => follow::follow(&admin, args, out).await,
             false => list(&admin, args, out).await,
         }
     })?;
@@ -122,38 +123,6 @@ async fn list(admin: &Admin, args: &Args, out: &mut Out) -> anyhow::Result<()> {
         writeln!(out, "older ones: --before {next}")?;
     }
     Ok(())
-}
-
-async fn follow(admin: &Admin, args: &Args, out: &mut Out) -> anyhow::Result<()> {
-    let (mut last, mut since) = (0, String::new());
-    loop {
-        let answer = admin.get(&args.which.path(Some(last))).await?;
-        let page: Page = read(ok(&answer)?)?;
-        let is_full = page.rejections.len() >= usize::from(LARGEST_PAGE);
-        if page.since != since {
-            // Another process counts from one again.
-            let first = since.is_empty();
-            since = page.since;
-            if !first && last > 0 {
-                last = 0;
-                continue;
-            }
-        }
-        for rejection in page.rejections.into_iter().rev() {
-            last = rejection["number"].as_u64().unwrap_or(last).max(last);
-            match args.json {
-                true => writeln!(out, "{rejection}")?,
-                false => show(&serde_json::from_value(rejection)?, out)?,
-            }
-        }
-        out.flush()?;
-        if out.is_gone() {
-            return Ok(());
-        }
-        if !is_full {
-            tokio::time::sleep(EVERY).await;
-        }
-    }
 }
 
 impl Which {
@@ -246,8 +215,6 @@ fn distance(millis: i64) -> String {
 
 /// How many a gateway tells at once.
 const LARGEST_PAGE: u16 = 500;
-/// How often a gateway is asked for more.
-const EVERY: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
 Examples:
