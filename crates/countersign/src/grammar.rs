@@ -45,6 +45,9 @@ pub(crate) struct Found<'a> {
     pub(crate) token: Option<(&'a [u8], &'a [u8])>,
     candidates: [Candidate<'a>; MAX_SIGNATURES],
     seen: usize,
+    /// Those of a numbered family that have no room above, and how many may.
+    more: Vec<Candidate<'a>>,
+    spare: usize,
 }
 
 /// The text of a signature that was sent, under the label at this index of the layout.
@@ -93,6 +96,7 @@ impl Layout {
         prefix: &str,
         found: &mut Found<'a>,
     ) -> Result<(), Reason> {
+        found.spare = usize::from(LARGEST_NUMBER).saturating_sub(MAX_SIGNATURES);
         for name in headers.keys() {
             if name.as_str().strip_prefix(prefix).is_some_and(is_number) {
                 self.read_line(only_line(headers, name)?, found)?;
@@ -252,11 +256,12 @@ impl Layout {
                 Err(Reason::MalformedHeader)
             };
         };
-        let place = found
-            .candidates
-            .get_mut(found.seen)
-            .ok_or(Reason::TooManySignatures)?;
-        *place = Candidate { label, text };
+        let candidate = Candidate { label, text };
+        match found.candidates.get_mut(found.seen) {
+            Some(place) => *place = candidate,
+            None if found.more.len() < found.spare => found.more.push(candidate),
+            None => return Err(Reason::TooManySignatures),
+        }
         found.seen = found.seen.saturating_add(1);
         Ok(())
     }
@@ -264,7 +269,7 @@ impl Layout {
 
 impl<'a> Found<'a> {
     pub(crate) fn candidates(&self) -> impl Iterator<Item = &Candidate<'a>> {
-        self.candidates.iter().take(self.seen)
+        self.candidates.iter().take(self.seen).chain(&self.more)
     }
 
     fn timestamp(&mut self, text: &'a [u8]) -> Result<(), Reason> {
@@ -285,13 +290,13 @@ fn after<'a>(line: &'a [u8], prefix: &str) -> Option<&'a [u8]> {
     fits.then(|| rest.trim_ascii_start())
 }
 
-/// From 1 to 100, without leading zeros.
+/// From 1 to the largest, without leading zeros.
 fn is_number(text: &str) -> bool {
     !text.starts_with('0')
         && text.bytes().all(|digit| digit.is_ascii_digit())
         && text
             .parse()
-            .is_ok_and(|number: u8| (1..=100).contains(&number))
+            .is_ok_and(|number: u8| (1..=LARGEST_NUMBER).contains(&number))
 }
 
 /// What stands between separators, without the blanks around it.
@@ -341,6 +346,9 @@ fn find(text: &[u8], byte: u8) -> Option<usize> {
     let inside = rest.iter().position(|other| *other == byte)?;
     Some(passed.wrapping_add(inside))
 }
+
+/// How far a family of headers is numbered, and so how many signatures it may have.
+const LARGEST_NUMBER: u8 = 100;
 
 #[cfg(test)]
 mod tests;

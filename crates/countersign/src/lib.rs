@@ -51,7 +51,8 @@ pub use window::Window;
 /// How many keys a [`Keyring`] may hold.
 pub const MAX_KEYS: usize = 4;
 
-/// How many signatures of one request are tried; a request with more is refused.
+/// How many signatures of one request are tried; a request with more is refused, unless a header of its
+/// own, with a number up to 100, carries each.
 pub const MAX_SIGNATURES: usize = 8;
 
 /// The longest header value that is looked at, in bytes.

@@ -154,7 +154,13 @@ fn a_digit_does_not_move_between_time_and_body() {
     for (sign, body, time, moved_body, moved_time) in [
         ("{timestamp}{body}", "{}", "1700000000", "0{}", "170000000"),
         ("{timestamp}{body}", "{}", "1700000000", "00{}", "17000000"),
-        ("{timestamp}{body}", "1{}", "1700000000", "01{}", "170000000"),
+        (
+            "{timestamp}{body}",
+            "1{}",
+            "1700000000",
+            "01{}",
+            "170000000",
+        ),
         ("{body}{timestamp}", "{}", "1700000000", "{}1", "700000000"),
         ("{timestamp}{target}", "", "1700000000", "", "170000000"),
     ] {

@@ -1,5 +1,7 @@
 //! What senders spell in more than one way, and what none of them spells like that.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use countersign::{KeyProblem, Reason, SchemeError, Signer, Verifier};
 use serde_json::Value;
 
@@ -54,6 +56,30 @@ fn a_numbered_header_is_there_once() {
     sent["headers"]["X-DocuSign-Signature-1"] = vec![line.clone(), line].into();
 
     assert_eq!(judged(&sent), Some(Reason::DuplicateHeader));
+}
+
+#[test]
+fn a_family_of_headers_has_room_for_a_hundred_keys() {
+    let mut sent = vector("docusign", "one-key");
+    let genuine = sent["headers"]["X-DocuSign-Signature-1"].clone();
+    let others = STANDARD.encode([7; 32]);
+    let headers = sent["headers"].as_object_mut().unwrap();
+    for number in 1..100 {
+        headers.insert(
+            format!("X-DocuSign-Signature-{number}"),
+            others.as_str().into(),
+        );
+    }
+    assert_eq!(judged(&sent), Some(Reason::BadSignature));
+
+    let headers = sent["headers"].as_object_mut().unwrap();
+    headers.insert("X-DocuSign-Signature-100".to_owned(), genuine.clone());
+    assert_eq!(judged(&sent), None);
+
+    let headers = sent["headers"].as_object_mut().unwrap();
+    headers.remove("X-DocuSign-Signature-100");
+    headers.insert("X-DocuSign-Signature-101".to_owned(), genuine);
+    assert_eq!(judged(&sent), Some(Reason::BadSignature));
 }
 
 #[test]
