@@ -17,10 +17,12 @@ use countersign_tower::Refusal;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 
+use self::shown::{cut, names, shown};
 use crate::explain::Hint;
 
 pub(crate) mod diagnose;
 mod keep;
+mod shown;
 
 /// One refused request.
 #[derive(Debug)]
@@ -34,8 +36,18 @@ pub(crate) struct Entry {
     pub(crate) sketch: Sketch,
     /// How many before it were refused and are told nowhere.
     pub(crate) suppressed: u64,
-    /// What a closer look found; none where there was none, or not yet.
-    hints: Mutex<Option<Arc<[Hint]>>>,
+    look: Mutex<Look>,
+}
+
+/// A closer look at a refused request.
+#[derive(Clone, Debug, Default)]
+enum Look {
+    /// Nobody looks.
+    #[default]
+    None,
+    /// It is not over yet.
+    UnderWay,
+    Found(Arc<[Hint]>),
 }
 
 /// What is told of a refused request.
@@ -49,6 +61,8 @@ pub(crate) struct Sketch {
     pub(crate) headers: Box<[Box<str>]>,
     /// The keys that were tried.
     pub(crate) keys: Box<[KeyId]>,
+    /// Whether a closer look at it follows.
+    pub(crate) looking: bool,
     pub(crate) method: Box<str>,
     /// Whether it was let in all the same.
     pub(crate) observed: bool,
@@ -118,6 +132,10 @@ impl Rejections {
         suppressed: u64,
         time: SystemTime,
     ) -> Arc<Entry> {
+        let look = match sketch.looking {
+            true => Look::UnderWay,
+            false => Look::None,
+        };
         let mut rings = self.rings();
         rings.last += 1;
         let entry = Arc::new(Entry {
@@ -127,7 +145,7 @@ impl Rejections {
             organization,
             sketch,
             suppressed,
-            hints: Mutex::default(),
+            look: Mutex::new(look),
         });
         rings.push(Arc::clone(&entry));
         entry
@@ -191,12 +209,31 @@ impl Asked<'_> {
 impl Entry {
     /// What a closer look found, if there was one.
     pub(crate) fn hints(&self) -> Option<Arc<[Hint]>> {
-        let hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
-        hints.clone()
+        match &*self.look() {
+            Look::Found(hints) => Some(Arc::clone(hints)),
+            Look::None | Look::UnderWay => None,
+        }
+    }
+
+    /// Whether hints may come yet.
+    pub(crate) fn is_looked_at(&self) -> bool {
+        matches!(&*self.look(), Look::UnderWay)
     }
 
     fn explain(&self, hints: Vec<Hint>) {
-        *self.hints.lock().unwrap_or_else(PoisonError::into_inner) = Some(hints.into());
+        *self.look() = Look::Found(hints.into());
+    }
+
+    /// A look is over, whether or not it found anything to say.
+    fn looked(&self) {
+        let mut look = self.look();
+        if let Look::UnderWay = &*look {
+            *look = Look::None;
+        }
+    }
+
+    fn look(&self) -> MutexGuard<'_, Look> {
+        self.look.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -213,6 +250,7 @@ impl Sketch {
             declared: declared.and_then(|value| value.to_str().ok()?.parse().ok()),
             headers: names(head),
             keys: Box::default(),
+            looking: false,
             method: cut(head.method.as_str(), LONGEST_METHOD).into(),
             observed: false,
             read: None,
@@ -239,6 +277,12 @@ impl Sketch {
             let active = keys.filter(|(_, validity)| validity.covers(now));
             self.keys = active.map(|(id, _)| id).collect();
         }
+        self
+    }
+
+    /// The same, where it goes on to [`Rejections::diagnose`].
+    pub(crate) fn to_diagnose(mut self) -> Self {
+        self.looking = true;
         self
     }
 
@@ -320,69 +364,11 @@ fn tries_keys(reason: Reason) -> bool {
     )
 }
 
-/// A target without the values of its query, which may be credentials; a word without a name may be one as well.
-fn shown(target: &str) -> String {
-    let (path, query) = match target.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (target, None),
-    };
-    let mut shown = cut(path, LONGEST_TARGET).to_owned();
-    for (at, pair) in query
-        .into_iter()
-        .flat_map(|query| query.split('&'))
-        .enumerate()
-    {
-        shown.push(if at == 0 { '?' } else { '&' });
-        if shown.len() > LONGEST_TARGET {
-            shown.push('…');
-            break;
-        }
-        if let Some(name) = name(pair) {
-            shown.push_str(cut(name, LONGEST_NAME));
-            shown.push('=');
-        }
-        shown.push('…');
-    }
-    shown
-}
-
-/// The name in a pair of a query. What ends in `=` is none: it may be a word in base64.
-fn name(pair: &str) -> Option<&str> {
-    let (name, value) = pair.split_once('=')?;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]%".contains(&byte);
-    let is_value = value.bytes().any(|byte| byte != b'=');
-    (is_value && name.bytes().all(is_plain)).then_some(name)
-}
-
-/// The names of the headers, as many as fit.
-fn names(head: &Parts) -> Box<[Box<str>]> {
-    let mut room = ROOM_FOR_NAMES;
-    let names = head
-        .headers
-        .keys()
-        .map(|name| cut(name.as_str(), LONGEST_NAME));
-    let fitting = names.take_while(|name| {
-        let fits = name.len() <= room;
-        room = room.saturating_sub(name.len());
-        fits
-    });
-    fitting.map(Box::from).collect()
-}
-
-/// The beginning of a text, at most `most` bytes of it.
-fn cut(text: &str, most: usize) -> &str {
-    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
-}
-
 /// How many are remembered of one flow.
 const OF_ONE_FLOW: usize = 100;
 /// How many are remembered in all.
 const IN_ALL: usize = 5_000;
 const LONGEST_METHOD: usize = 16;
-const LONGEST_NAME: usize = 64;
-const LONGEST_TARGET: usize = 256;
-/// How many bytes the names of one request's headers may have together.
-const ROOM_FOR_NAMES: usize = 1_024;
 
 #[cfg(test)]
 mod tests;

@@ -57,6 +57,7 @@ struct View {
     declared_bytes: Option<u64>,
     read_bytes: Option<usize>,
     suppressed: u64,
+    looking: bool,
     hints: Option<Vec<HintView>>,
 }
 
@@ -148,6 +149,8 @@ impl Asked {
 impl View {
     fn new(entry: &Entry) -> Self {
         let sketch = &entry.sketch;
+        // Asked first: whoever is told that nobody looks is told what was found.
+        let looking = entry.is_looked_at();
         let hints = entry.hints().map(|hints| {
             let hints = hints.iter().map(|hint| HintView {
                 kind: hint.kind,
@@ -172,6 +175,7 @@ impl View {
             declared_bytes: sketch.declared,
             read_bytes: sketch.read,
             suppressed: entry.suppressed,
+            looking,
             hints,
         }
     }

@@ -85,7 +85,10 @@ impl Ledger {
         let now = SystemTime::now();
         let sketch = Sketch::new(refusal, head, sender);
         let (bytes, auth) = (body.bytes(), body.policy().auth());
-        let sketch = sketch.judged(bytes.len(), auth, now).let_in();
+        let mut sketch = sketch.judged(bytes.len(), auth, now).let_in();
+        if self.flow.diagnose {
+            sketch = sketch.to_diagnose();
+        }
         let entry = self.note(sketch, suppressed, now);
         if self.flow.diagnose {
             self.rejections.diagnose(&entry, head, bytes);
@@ -154,6 +157,9 @@ impl Ledger {
         let mut sketch = Sketch::new(refusal, head, told.sender);
         if let Some(body) = told.body {
             sketch = sketch.judged(body.len(), told.policy.auth(), now);
+            if self.flow.diagnose {
+                sketch = sketch.to_diagnose();
+            }
         }
         let entry = self.note(sketch, suppressed, now);
         if let Some(body) = told.body.filter(|_| self.flow.diagnose) {

@@ -121,14 +121,16 @@ async fn unhurried<T>(looking: impl Future<Output = T>, stop: &CancellationToken
 
 /// Notes what would make the request genuine; it is handed back unless that went wrong.
 async fn look(case: Case, live: &Arc<Live>, again: bool) -> Option<Case> {
-    let live = Arc::clone(live);
+    let (live, entry) = (Arc::clone(live), Arc::clone(&case.entry));
     let looking = tokio::task::spawn_blocking(move || {
         let hints = case.hints(&live, again)?;
         case.tell(&hints);
         case.entry.explain(hints);
         Some(case)
     });
-    looking.await.unwrap_or_else(|error| {
+    let looked = looking.await;
+    entry.looked();
+    looked.unwrap_or_else(|error| {
         tracing::error!(
             error = &error as &dyn std::error::Error,
             "a closer look at a refused request failed"

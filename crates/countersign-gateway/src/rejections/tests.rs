@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use countersign::Rejection;
 
+use super::shown::*;
 use super::*;
 
 fn head(target: &str, headers: &[(&'static str, &str)]) -> Parts {
@@ -48,7 +49,7 @@ pub(super) fn entry(flow: &str) -> Entry {
         organization: "default".into(),
         sketch: sketch(),
         suppressed: 0,
-        hints: Mutex::default(),
+        look: Mutex::default(),
     }
 }
 

@@ -1,8 +1,10 @@
-//! `countersign rejections --follow`: asks again and again, and outlives the gateway it asks.
+//! `countersign rejections --follow`: asks again and again, outlives the gateway it asks and waits for hints.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::sleep;
 
 use super::{Admin, Args, LARGEST_PAGE, Page, ok, read, show};
@@ -11,6 +13,7 @@ use crate::cli::out::Out;
 /// Prints what is refused until nobody reads any more.
 pub(super) async fn follow(admin: &Admin, args: &Args, out: &mut Out) -> anyhow::Result<()> {
     let (mut last, mut since) = (0, String::new());
+    let mut held = Held::default();
     let mut away = false;
     loop {
         let page = match ask(admin, &args.which.path(Some(last))).await {
@@ -33,11 +36,15 @@ pub(super) async fn follow(admin: &Admin, args: &Args, out: &mut Out) -> anyhow:
             let first = since.is_empty();
             since = page.since;
             if !first && last > 0 {
-                last = 0;
+                (last, held) = (0, Held::default());
                 continue;
             }
         }
-        for rejection in page.rejections.into_iter().rev() {
+        let mut found = page.rejections;
+        found.reverse();
+        let ready = held.ready(&found);
+        let waits = ready < found.len();
+        for rejection in found.into_iter().take(ready) {
             last = rejection["number"].as_u64().unwrap_or(last).max(last);
             match args.json {
                 true => writeln!(out, "{rejection}")?,
@@ -48,9 +55,32 @@ pub(super) async fn follow(admin: &Admin, args: &Args, out: &mut Out) -> anyhow:
         if out.is_gone() {
             return Ok(());
         }
-        if !is_full {
+        if !is_full || waits {
             sleep(EVERY).await;
         }
+    }
+}
+
+/// What is held back because hints for it may come yet: by number, how often it was seen.
+#[derive(Debug, Default)]
+struct Held(BTreeMap<u64, u32>);
+
+impl Held {
+    /// How many of these, the oldest first, are told now; the others keep their place behind the first that waits.
+    fn ready(&mut self, found: &[Value]) -> usize {
+        let mut seen = BTreeMap::new();
+        for one in found.iter().filter(|one| one["looking"] == true) {
+            let number = one["number"].as_u64().unwrap_or_default();
+            seen.insert(number, self.0.get(&number).map_or(1, |times| times + 1));
+        }
+        self.0 = seen;
+        let waits = |one: &Value| {
+            let number = one["number"].as_u64().unwrap_or_default();
+            self.0
+                .get(&number)
+                .is_some_and(|times| *times <= MOST_WAITS)
+        };
+        found.iter().position(waits).unwrap_or(found.len())
     }
 }
 
@@ -73,3 +103,28 @@ async fn ask(admin: &Admin, path: &str) -> Result<Page, Failed> {
 
 /// How often a gateway is asked for more.
 const EVERY: Duration = Duration::from_secs(1);
+/// How often one is held back.
+const MOST_WAITS: u32 = 5;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn one_that_is_looked_at_keeps_its_place_until_its_hints_come_but_not_for_ever() {
+        let plain = |number: u64| json!({ "number": number, "hints": null });
+        let looked_at = |number: u64| json!({ "number": number, "looking": true, "hints": null });
+        let mut held = Held::default();
+
+        assert_eq!(held.ready(&[plain(1), looked_at(2), plain(3)]), 1);
+        assert_eq!(held.ready(&[plain(2), plain(3)]), 2);
+
+        let two = [looked_at(4), looked_at(5)];
+        for _ in 0..MOST_WAITS {
+            assert_eq!(held.ready(&two), 0);
+        }
+        assert_eq!(held.ready(&[looked_at(4), looked_at(5), looked_at(6)]), 2);
+    }
+}

@@ -77,7 +77,7 @@ impl Bench {
             client: None,
             peer: "127.0.0.1:1".parse().unwrap(),
         };
-        let sketch = Sketch::new(refusal, refused.head(), from);
+        let sketch = Sketch::new(refusal, refused.head(), from).to_diagnose();
         let rejections = &self.backends.rejections;
         let now = SystemTime::now();
         let entry = rejections.note(Some("orders".into()), "default".into(), sketch, 0, now);
@@ -163,11 +163,13 @@ async fn a_flow_that_another_organization_has_by_now_says_nothing_about_what_was
     let entry = bench.refuse("another secret of some length", 4).await;
     let case = waiting.0.recv().await.unwrap();
 
+    assert!(entry.is_looked_at());
     let theirs = SIGNED.replace("the secret of the flow", "another secret of some length");
     bench.reload(&format!("{theirs}organization = \"other\"\n"));
 
     assert!(look(case, &bench.current.load_full(), true).await.is_none());
     assert!(entry.hints().is_none());
+    assert!(!entry.is_looked_at(), "nobody waits for what does not come");
 }
 
 #[tokio::test]
@@ -178,9 +180,10 @@ async fn what_there_is_no_room_for_is_said_to_be_skipped() {
         .refuse("another secret of some length", LARGEST_BODY + 1)
         .await;
     assert_eq!(large.hints().unwrap()[0].kind, SKIPPED);
+    assert!(!large.is_looked_at());
     for _ in 0..MOST_WAITING {
         let entry = bench.refuse("another secret of some length", 4).await;
-        assert!(entry.hints().is_none());
+        assert!(entry.hints().is_none() && entry.is_looked_at());
     }
     let late = bench.refuse("another secret of some length", 4).await;
 
