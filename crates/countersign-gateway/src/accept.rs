@@ -16,6 +16,7 @@ use tower_service::Service;
 use crate::config::{Flow, ReplayPolicy};
 use crate::ingress::ledger::Ledger;
 use crate::ingress::reply::{self, Answer};
+use crate::rejections::NotStored;
 use crate::tally::UNPROCESSABLE;
 
 /// The inner service of a flow with steps: stores, then acknowledges.
@@ -61,7 +62,7 @@ impl Accept {
 
     async fn store(self, request: Request<VerifiedBody>) -> Response<Answer> {
         let event = self.event(request);
-        let key = event.key.clone();
+        let (key, bytes) = (event.key.clone(), event.body.len());
         match self.queue.append(event).await {
             Ok(appended) if appended.duplicate && self.refuses_repeats() => {
                 tracing::debug!(flow.id = %self.flow.id, event.id = %appended.id, "a repeat");
@@ -84,13 +85,13 @@ impl Accept {
                 );
                 reply::accepted(&self.flow.response, appended.id, appended.duplicate)
             }
-            Err(error) => self.refused(&error),
+            Err(error) => self.refused(&error, bytes),
         }
     }
 
     /// What the sender is told when the event is not durable: to come again, unless that would not help.
-    fn refused(&self, error: &AppendError) -> Response<Answer> {
-        let (message, reason, reply) = match error {
+    fn refused(&self, error: &AppendError, bytes: usize) -> Response<Answer> {
+        let (message, reason, mut reply) = match error {
             AppendError::TooLarge { .. } => (
                 "the event is too large for the store; it is refused for good",
                 Refusal::BodyTooLarge.as_str(),
@@ -107,13 +108,17 @@ impl Accept {
                 reply::unavailable(RETRY_AFTER),
             ),
         };
-        self.ledger.tally().refused(reason);
         tracing::error!(
             flow.id = %self.flow.id,
             status = reply.status().as_u16(),
             error = error as &dyn Error,
             "{message}"
         );
+        reply.extensions_mut().insert(NotStored {
+            bytes,
+            message,
+            reason,
+        });
         reply
     }
 
@@ -177,6 +182,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::rejections::{Rejections, diagnose};
+    use crate::tally::LABELS;
 
     #[test]
     fn only_what_may_be_stored_later_is_asked_for_again() {
@@ -203,10 +209,13 @@ mod tests {
                 false,
             ),
         ] {
-            let reply = accept.refused(&error);
+            let reply = accept.refused(&error, 5);
 
             assert_eq!(reply.status(), status, "{error}");
             assert_eq!(reply.headers().contains_key("retry-after"), again);
+            // For the one who lists it.
+            let told = reply.extensions().get::<NotStored>().unwrap();
+            assert!(LABELS.contains(&told.reason) && told.bytes == 5);
         }
     }
 }

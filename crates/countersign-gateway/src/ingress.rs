@@ -19,7 +19,7 @@ use crate::forward::Peer;
 use crate::handshake::Visits;
 use crate::listener::{Responder, Unread};
 use crate::live::Current;
-use crate::rejections::{Rejections, Sender, Sketch};
+use crate::rejections::{NotStored, Rejections, Sender, Sketch};
 
 mod chatter;
 pub(crate) mod client;
@@ -154,6 +154,11 @@ impl Responder for Ingress {
                         sender,
                     };
                     endpoint.ledger.refused(refusal, told);
+                }
+                let not_stored = response.extensions_mut().remove::<NotStored>();
+                if let Some((not_stored, head)) = not_stored.zip(outline.as_ref()) {
+                    let sender = Sender { client, peer };
+                    endpoint.ledger.not_stored(not_stored, head, sender);
                 }
                 response
             }

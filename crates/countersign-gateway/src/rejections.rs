@@ -17,9 +17,11 @@ use countersign_tower::Refusal;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 
+pub(crate) use self::cause::{Cause, NotStored};
 use self::shown::{cut, names, shown};
 use crate::explain::Hint;
 
+mod cause;
 pub(crate) mod diagnose;
 mod keep;
 mod shown;
@@ -53,6 +55,7 @@ enum Look {
 /// What is told of a refused request.
 #[derive(Clone, Debug)]
 pub(crate) struct Sketch {
+    pub(crate) cause: Cause,
     /// The signed time minus ours, in milliseconds.
     pub(crate) clock_difference: Option<i64>,
     /// How long the body is, by its `Content-Length`.
@@ -68,7 +71,6 @@ pub(crate) struct Sketch {
     pub(crate) observed: bool,
     /// How long the body is, where it was read.
     pub(crate) read: Option<usize>,
-    pub(crate) refusal: Refusal,
     pub(crate) sender: Sender,
     /// The path, and the names of the query.
     pub(crate) target: Box<str>,
@@ -202,7 +204,7 @@ impl Asked<'_> {
             && self.before.is_none_or(|before| entry.number < before)
             && self
                 .reason
-                .is_none_or(|reason| entry.sketch.refusal.as_str() == reason)
+                .is_none_or(|reason| entry.sketch.cause.as_str() == reason)
     }
 }
 
@@ -239,13 +241,19 @@ impl Entry {
 
 impl Sketch {
     /// What may be told of this request.
-    pub(crate) fn new(refusal: Refusal, head: &Parts, sender: Sender) -> Self {
+    pub(crate) fn new(cause: impl Into<Cause>, head: &Parts, sender: Sender) -> Self {
+        let cause = cause.into();
         let declared = head.headers.get(CONTENT_LENGTH);
-        let difference = match refusal {
-            Refusal::Rejected(rejection) => rejection.clock_difference(),
+        let difference = match cause {
+            Cause::Refused(Refusal::Rejected(rejection)) => rejection.clock_difference(),
             _ => None,
         };
+        let read = match cause {
+            Cause::NotStored(not_stored) => Some(not_stored.bytes),
+            Cause::Refused(_) => None,
+        };
         Self {
+            cause,
             clock_difference: difference,
             declared: declared.and_then(|value| value.to_str().ok()?.parse().ok()),
             headers: names(head),
@@ -253,8 +261,7 @@ impl Sketch {
             looking: false,
             method: cut(head.method.as_str(), LONGEST_METHOD).into(),
             observed: false,
-            read: None,
-            refusal,
+            read,
             sender,
             target: shown(
                 head.uri
@@ -268,8 +275,8 @@ impl Sketch {
     /// The same, where the body was read and judged.
     pub(crate) fn judged(mut self, read: usize, auth: &Auth, now: SystemTime) -> Self {
         self.read = Some(read);
-        let tried = match self.refusal {
-            Refusal::Rejected(rejection) => tries_keys(rejection.reason()),
+        let tried = match self.cause {
+            Cause::Refused(Refusal::Rejected(rejection)) => tries_keys(rejection.reason()),
             _ => false,
         };
         if tried {
@@ -281,7 +288,7 @@ impl Sketch {
     }
 
     /// The same, where it goes on to [`Rejections::diagnose`].
-    pub(crate) fn to_diagnose(mut self) -> Self {
+    pub(crate) fn looked_at(mut self) -> Self {
         self.looking = true;
         self
     }
@@ -343,7 +350,7 @@ impl Rings {
 
 /// Takes out the oldest of those that were refused for the most frequent reason.
 fn give_way(ring: &mut VecDeque<Arc<Entry>>) {
-    let label = |entry: &Arc<Entry>| entry.sketch.refusal.as_str();
+    let label = |entry: &Arc<Entry>| entry.sketch.cause.as_str();
     let mut counts = HashMap::<_, usize>::new();
     for entry in ring.iter() {
         *counts.entry(label(entry)).or_default() += 1;

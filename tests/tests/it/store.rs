@@ -209,6 +209,8 @@ fn a_full_disk_refuses_with_503_delivers_on_and_resumes_when_there_is_room() {
 
     let full = full.expect("a disk that fills up is full at some time");
     assert_eq!(full.status, 503, "{}", full.text());
+    let listed = ask(admin, "/rejections?reason=unavailable").json();
+    assert_eq!(listed["rejections"][0]["flow"], "orders", "{listed}");
     let retry_after = full
         .header("retry-after")
         .and_then(|seconds| seconds.parse::<u32>().ok());

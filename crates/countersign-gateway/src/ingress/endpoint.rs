@@ -13,7 +13,7 @@ use super::ledger::Ledger;
 use super::reply::Body;
 use super::timed::Timed;
 use crate::accept::Accept;
-use crate::config::{self, Flow, ReplayPolicy, Then};
+use crate::config::{self, Flow, Then};
 use crate::deliver::Client;
 use crate::forward::Forward;
 use crate::handshake::{self, Registrations, Standing};
@@ -120,9 +120,9 @@ impl Endpoint {
         self.reads_address
     }
 
-    /// Whether the queue may refuse a request that the Layer let in, as a repeat.
+    /// Whether the queue may refuse a request that the Layer let in.
     pub(super) fn refuses_late(&self) -> bool {
-        !self.forwards() && self.flow.replay.policy == ReplayPolicy::Refuse
+        !self.forwards()
     }
 
     /// Whether requests are passed on inline.

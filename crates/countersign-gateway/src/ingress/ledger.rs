@@ -11,7 +11,7 @@ use http::request::Parts;
 
 use super::chatter::Chatter;
 use crate::config::Flow;
-use crate::rejections::{Entry, Rejections, Sender, Sketch};
+use crate::rejections::{Entry, NotStored, Rejections, Sender, Sketch};
 use crate::tally::Tally;
 
 /// What is known of a refused request.
@@ -87,7 +87,7 @@ impl Ledger {
         let (bytes, auth) = (body.bytes(), body.policy().auth());
         let mut sketch = sketch.judged(bytes.len(), auth, now).let_in();
         if self.flow.diagnose {
-            sketch = sketch.to_diagnose();
+            sketch = sketch.looked_at();
         }
         let entry = self.note(sketch, suppressed, now);
         if self.flow.diagnose {
@@ -134,6 +134,15 @@ impl Ledger {
         );
     }
 
+    /// A genuine request was not made durable; it is in the log already.
+    pub(super) fn not_stored(&self, not_stored: NotStored, head: &Parts, sender: Sender) {
+        self.tally.refused(not_stored.reason);
+        if let Some(suppressed) = self.may_speak_by(&self.concerns) {
+            let sketch = Sketch::new(not_stored, head, sender);
+            self.note(sketch, suppressed, SystemTime::now());
+        }
+    }
+
     /// A handshake was answered.
     pub(super) fn shaken(&self, peer: SocketAddr) {
         let Some(suppressed) = self.greetings.may_speak() else {
@@ -158,7 +167,7 @@ impl Ledger {
         if let Some(body) = told.body {
             sketch = sketch.judged(body.len(), told.policy.auth(), now);
             if self.flow.diagnose {
-                sketch = sketch.to_diagnose();
+                sketch = sketch.looked_at();
             }
         }
         let entry = self.note(sketch, suppressed, now);
@@ -175,10 +184,13 @@ impl Ledger {
     }
 
     fn may_speak(&self, refusal: Refusal) -> Option<u64> {
-        let chatter = match is_of_a_sender(refusal) {
+        self.may_speak_by(match is_of_a_sender(refusal) {
             true => &self.concerns,
             false => &self.chatter,
-        };
+        })
+    }
+
+    fn may_speak_by(&self, chatter: &Chatter) -> Option<u64> {
         let spoken = chatter.may_speak();
         if spoken.is_none() {
             self.tally.unlogged();

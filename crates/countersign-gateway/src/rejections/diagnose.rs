@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::Entry;
 use super::keep::Kept;
+use super::{Cause, Entry};
 use crate::config::Flow;
 use crate::explain::{self, Captured, Hint, Voice};
 use crate::hop;
@@ -201,8 +201,8 @@ impl Case {
                 body: &self.body,
                 client: self.client,
             },
-            guess: match self.entry.sketch.refusal {
-                Refusal::Rejected(rejection) => rejection.hint(),
+            guess: match self.entry.sketch.cause {
+                Cause::Refused(Refusal::Rejected(rejection)) => rejection.hint(),
                 _ => None,
             },
             now: self.entry.time,

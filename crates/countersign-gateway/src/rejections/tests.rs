@@ -106,7 +106,7 @@ fn a_flood_for_one_reason_leaves_what_was_refused_for_others() {
     let rings = rejections.rings();
     let ring = &rings.by_flow[&Some(Arc::from("orders"))];
     let first = ring.front().unwrap();
-    assert_eq!(first.sketch.refusal.as_str(), "stale_timestamp");
+    assert_eq!(first.sketch.cause.as_str(), "stale_timestamp");
     assert_eq!(ring[1].number, rings.last + 2 - OF_ONE_FLOW as u64);
 }
 
@@ -220,4 +220,32 @@ proptest::proptest! {
     fn any_target_is_told_within_bounds(target in ".{0,2000}") {
         proptest::prop_assert!(shown(&target).len() <= 2 * LONGEST_TARGET);
     }
+}
+
+#[test]
+fn what_the_store_does_not_take_is_listed_by_its_own_reason_with_its_size() {
+    let rejections = rejections();
+    let not_stored = NotStored {
+        bytes: 5,
+        message: "the store cannot hold it",
+        reason: "unprocessable",
+    };
+    let sketch = Sketch::new(not_stored, &head("/hooks/a", &[]), sender(None));
+    let now = SystemTime::UNIX_EPOCH;
+    rejections.note(Some("a".into()), "default".into(), sketch, 0, now);
+    note(&rejections, "a");
+
+    let found = rejections.list(Asked {
+        after: None,
+        before: None,
+        flow: Some("a"),
+        limit: 9,
+        organization: "default",
+        reason: Some("unprocessable"),
+    });
+
+    assert_eq!(found.len(), 1);
+    let sketch = &found[0].sketch;
+    assert_eq!(sketch.cause.to_string(), "the store cannot hold it");
+    assert_eq!((sketch.read, &*sketch.target), (Some(5), "/hooks/a"));
 }

@@ -77,7 +77,7 @@ impl Bench {
             client: None,
             peer: "127.0.0.1:1".parse().unwrap(),
         };
-        let sketch = Sketch::new(refusal, refused.head(), from).to_diagnose();
+        let sketch = Sketch::new(refusal, refused.head(), from).looked_at();
         let rejections = &self.backends.rejections;
         let now = SystemTime::now();
         let entry = rejections.note(Some("orders".into()), "default".into(), sketch, 0, now);
@@ -143,7 +143,7 @@ async fn what_is_only_too_old_stays_too_old_under_another_configuration() {
     bench.signed = ("slack", Duration::from_secs(3_600));
     let entry = bench.refuse("the secret of the flow", 4).await;
     let case = waiting.0.recv().await.unwrap();
-    assert_eq!(entry.sketch.refusal.as_str(), "stale_timestamp");
+    assert_eq!(entry.sketch.cause.as_str(), "stale_timestamp");
 
     bench.reload(&format!("{TIMED}body_limit = \"2MiB\"\n"));
     look(case, &bench.current.load_full(), true).await.unwrap();
@@ -227,7 +227,7 @@ async fn a_request_to_a_flow_that_is_gone_gets_no_hint() {
     assert!(look(case, &live, false).await.is_none());
     assert!(entry.hints().is_none());
     assert_eq!(
-        entry.sketch.refusal,
-        Refusal::Rejected(Reason::BadSignature.into())
+        entry.sketch.cause,
+        Cause::Refused(Refusal::Rejected(Reason::BadSignature.into()))
     );
 }
