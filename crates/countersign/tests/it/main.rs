@@ -7,6 +7,7 @@ mod credentials;
 mod downgrades;
 mod flips;
 mod genuine;
+#[cfg(all(feature = "ed25519", feature = "rsa"))]
 mod handshakes;
 mod keys;
 mod properties;
