@@ -86,7 +86,7 @@ impl Users {
         if self.remembers(&claim, &mark) {
             return Answer::Right;
         }
-        let Some(place) = self.seats.line_up(claim.client()) else {
+        let Some(place) = self.seats.line_up(claim.client(), mark) else {
             return Answer::Unavailable;
         };
         let Ok(Some(seat)) = timeout(PATIENCE, place.seat()).await else {

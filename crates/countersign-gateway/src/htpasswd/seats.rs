@@ -6,6 +6,8 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::Mark;
+
 /// The checks that may be under way, and the lines before them. A clone is the same ones.
 #[derive(Clone)]
 pub(crate) struct Seats(Arc<Room>);
@@ -20,7 +22,8 @@ struct Room {
 
 /// The checks of one address: the first of the line has a seat or waits for one.
 struct Line {
-    people: usize,
+    /// How many requests wait with each claim: when the first was right, the others are known.
+    claims: HashMap<Mark, usize>,
     turn: Arc<Semaphore>,
 }
 
@@ -46,23 +49,24 @@ impl Seats {
         }))
     }
 
-    /// Stands in line for a seat; `None` at once where the line, or the room, is full.
-    pub(super) fn line_up(&self, client: Option<IpAddr>) -> Option<Place> {
+    /// Stands in line for a seat; `None` at once where the line has too many other claims, or the room is full.
+    pub(super) fn line_up(&self, client: Option<IpAddr>, mark: Mark) -> Option<Place> {
         let origin = client.map(network);
         let mut lines = self.0.lines();
         if !lines.contains_key(&origin) && lines.len() >= self.0.most {
             return None;
         }
         let line = lines.entry(origin).or_insert_with(|| Line {
-            people: 0,
+            claims: HashMap::new(),
             turn: Arc::new(Semaphore::new(1)),
         });
-        if line.people >= IN_TIME {
+        if line.claims.len() >= IN_TIME && !line.claims.contains_key(&mark) {
             return None;
         }
-        line.people += 1;
+        *line.claims.entry(mark).or_default() += 1;
         Some(Place {
             room: Arc::clone(&self.0),
+            mark,
             origin,
             turn: Arc::clone(&line.turn),
         })
@@ -78,6 +82,7 @@ impl Room {
 /// A place in the line of an address, kept until the check is done.
 pub(super) struct Place {
     room: Arc<Room>,
+    mark: Mark,
     origin: Origin,
     turn: Arc<Semaphore>,
 }
@@ -98,11 +103,17 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut lines = self.room.lines();
-        if let Some(line) = lines.get_mut(&self.origin) {
-            line.people = line.people.saturating_sub(1);
-            if line.people == 0 {
-                lines.remove(&self.origin);
+        let Some(line) = lines.get_mut(&self.origin) else {
+            return;
+        };
+        if let Some(people) = line.claims.get_mut(&self.mark) {
+            *people = people.saturating_sub(1);
+            if *people == 0 {
+                line.claims.remove(&self.mark);
             }
+        }
+        if line.claims.is_empty() {
+            lines.remove(&self.origin);
         }
     }
 }
@@ -124,7 +135,7 @@ fn network(address: IpAddr) -> IpAddr {
 
 /// How many slow checks are done one after another before a request that waits for them gives up, about.
 ///
-/// So many addresses may wait for a seat, and so many requests of one address for each other: more would wait in vain,
+/// So many addresses may wait for a seat, and so many claims of one address for each other: more would wait in vain,
 /// with their bodies.
 const IN_TIME: usize = 16;
 

@@ -143,7 +143,7 @@ fn a_name_and_a_password_do_not_run_into_one_another() {
 async fn who_gets_no_turn_is_told_to_come_again_and_who_is_known_needs_none() {
     let users = users();
     assert_eq!(ask(&users, "eve", "kept elsewhere").await, Answer::Right);
-    let elsewhere = users.0.seats.line_up(Some([192, 0, 2, 1].into()));
+    let elsewhere = users.0.seats.line_up(Some([192, 0, 2, 1].into()), [1; 32]);
     let taken = elsewhere.unwrap().seat().await.unwrap();
 
     assert_eq!(ask(&users, "eve", "kept elsewhere").await, Answer::Right);
@@ -160,7 +160,9 @@ async fn who_finds_a_full_line_before_a_check_is_told_at_once_and_who_comes_from
  {
     let users = users();
     let address = Some([192, 0, 2, 1].into());
-    let line: Vec<_> = std::iter::from_fn(|| users.0.seats.line_up(address)).collect();
+    let line: Vec<_> = (0..=u8::MAX)
+        .map_while(|number| users.0.seats.line_up(address, [number; 32]))
+        .collect();
     let began = Instant::now();
 
     let flooding = users.check(claim_from(address, "eve", "kept elsewhere"));
@@ -182,7 +184,7 @@ async fn a_check_whose_sender_went_away_gives_its_seat_back() {
     assert!(poll.is_pending());
     drop(begun);
 
-    let seat = users.0.seats.line_up(None).unwrap().seat().await;
+    let seat = users.0.seats.line_up(None, [1; 32]).unwrap().seat().await;
     assert!(seat.is_some());
 }
 

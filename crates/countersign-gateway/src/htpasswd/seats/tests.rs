@@ -9,6 +9,10 @@ fn from(address: &str) -> Option<IpAddr> {
     Some(address.parse().unwrap())
 }
 
+fn mark(number: usize) -> Mark {
+    [u8::try_from(number).unwrap(); 32]
+}
+
 /// The seat, if it is there without waiting.
 async fn at_once(seat: std::pin::Pin<&mut impl Future<Output = Option<Seat>>>) -> Option<Seat> {
     let mut seat = seat;
@@ -24,9 +28,9 @@ async fn at_once(seat: std::pin::Pin<&mut impl Future<Output = Option<Seat>>>) -
 #[tokio::test]
 async fn of_one_address_one_check_is_under_way_however_many_seats_are_free() {
     let seats = Seats::new(2);
-    let mut first = pin!(seats.line_up(from("192.0.2.1")).unwrap().seat());
-    let mut second = pin!(seats.line_up(from("192.0.2.1")).unwrap().seat());
-    let mut other = pin!(seats.line_up(from("192.0.2.2")).unwrap().seat());
+    let mut first = pin!(seats.line_up(from("192.0.2.1"), mark(99)).unwrap().seat());
+    let mut second = pin!(seats.line_up(from("192.0.2.1"), mark(99)).unwrap().seat());
+    let mut other = pin!(seats.line_up(from("192.0.2.2"), mark(99)).unwrap().seat());
 
     let seat = at_once(first.as_mut()).await;
     assert!(seat.is_some());
@@ -40,16 +44,26 @@ async fn of_one_address_one_check_is_under_way_however_many_seats_are_free() {
 async fn who_comes_from_elsewhere_is_next_however_long_the_line_of_another_address() {
     let seats = Seats::new(1);
     let mut flood: Vec<_> = (0..IN_TIME)
-        .map(|_| Box::pin(seats.line_up(from("192.0.2.1")).unwrap().seat()))
+        .map(|number| {
+            Box::pin(
+                seats
+                    .line_up(from("192.0.2.1"), mark(number))
+                    .unwrap()
+                    .seat(),
+            )
+        })
         .collect();
-    assert!(seats.line_up(from("192.0.2.1")).is_none(), "a full line");
+    assert!(
+        seats.line_up(from("192.0.2.1"), mark(99)).is_none(),
+        "a full line"
+    );
     let mut held = None;
     for (number, check) in flood.iter_mut().enumerate() {
         let seat = at_once(check.as_mut()).await;
         assert_eq!(seat.is_some(), number == 0);
         held = held.or(seat);
     }
-    let mut other = pin!(seats.line_up(from("192.0.2.2")).unwrap().seat());
+    let mut other = pin!(seats.line_up(from("192.0.2.2"), mark(99)).unwrap().seat());
     assert!(at_once(other.as_mut()).await.is_none());
 
     drop(held);
@@ -65,14 +79,17 @@ fn there_is_room_for_as_many_addresses_as_have_their_turn_in_time() {
     let seats = Seats::new(2);
     let address = |number: usize| Some(Ipv4Addr::from(u32::try_from(number).unwrap()).into());
     let mut all: Vec<_> = (0..2 * IN_TIME)
-        .map(|number| seats.line_up(address(number)).unwrap())
+        .map(|number| seats.line_up(address(number), mark(99)).unwrap())
         .collect();
 
-    assert!(seats.line_up(address(2 * IN_TIME)).is_none());
-    assert!(seats.line_up(None).is_none());
-    assert!(seats.line_up(address(0)).is_some(), "behind its own");
+    assert!(seats.line_up(address(2 * IN_TIME), mark(99)).is_none());
+    assert!(seats.line_up(None, mark(99)).is_none());
+    assert!(
+        seats.line_up(address(0), mark(99)).is_some(),
+        "behind its own"
+    );
     all.pop();
-    assert!(seats.line_up(address(2 * IN_TIME)).is_some());
+    assert!(seats.line_up(address(2 * IN_TIME), mark(99)).is_some());
     drop(all);
     assert!(seats.0.lines().is_empty(), "nothing is left of them");
 }
@@ -88,7 +105,10 @@ fn the_addresses_of_one_network_of_ipv6_are_one_and_so_are_those_that_are_not_kn
         (None, from("192.0.2.1"), false),
     ] {
         let seats = Seats::new(1);
-        let _places = [seats.line_up(one).unwrap(), seats.line_up(other).unwrap()];
+        let _places = [
+            seats.line_up(one, mark(99)).unwrap(),
+            seats.line_up(other, mark(99)).unwrap(),
+        ];
         let lines = seats.0.lines().len();
         assert_eq!(lines == 1, equal, "{one:?} {other:?}");
     }
