@@ -148,7 +148,7 @@ impl Checker<'_> {
             self.refuse(password.span(), message, WEAK);
             return None;
         }
-        self.note_equal(fingerprint(&secret), password.span());
+        self.note_equal(fingerprint(&secret), password.span(), false);
         Some((name.get_ref().clone(), secret))
     }
 

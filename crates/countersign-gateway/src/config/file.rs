@@ -154,6 +154,8 @@ pub(super) struct AuthFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyFile {
     #[serde(default)]
+    pub(super) allow_shared_secret: bool,
+    #[serde(default)]
     pub(super) allow_weak_secret: bool,
     pub(super) fetch: Option<Spanned<Value>>,
     pub(super) id: Option<Text>,

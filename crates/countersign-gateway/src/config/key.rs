@@ -66,12 +66,12 @@ impl Checker<'_> {
             (Some(secret), None, None) => {
                 let at = secret.span();
                 let secret = self.secret("secret", secret)?;
-                self.note_equal(fingerprint(&secret), at);
+                self.note_equal(fingerprint(&secret), at, file.allow_shared_secret);
                 Key::new(id?, secret)
             }
             (None, Some(sha256), None) => {
                 let hash = self.text("sha256", Some(sha256), digest)?;
-                self.note_equal(hash, sha256.span());
+                self.note_equal(hash, sha256.span(), file.allow_shared_secret);
                 self.accept(
                     "sha256",
                     sha256.span(),
@@ -151,7 +151,9 @@ impl Checker<'_> {
 
     /// Two flows with one secret accept each other's webhooks; one flow takes what is signed in one way for what is
     /// signed in another; and anybody signs, where one answers challenges with it.
-    pub(super) fn note_equal(&mut self, digest: [u8; 32], span: Range<usize>) {
+    ///
+    /// `excused` says that the sender of one flow has one secret for two schemes, and that the operator knows.
+    pub(super) fn note_equal(&mut self, digest: [u8; 32], span: Range<usize>, excused: bool) {
         let Some(flow) = self.flow.clone() else {
             return;
         };
@@ -195,8 +197,15 @@ impl Checker<'_> {
             return;
         }
         match own.find_map(|holder| mistaken(holder.usage.as_ref()?, usage.as_ref()?)) {
+            Some(message) if excused => {
+                self.warn(
+                    span,
+                    message,
+                    "take the old scheme out as soon as nobody uses it",
+                );
+            }
             Some(message) => {
-                let help = "give each scheme a secret of its own that is nothing else";
+                let help = "give each scheme a secret of its own that is nothing else; where the sender has only one, write `allow_shared_secret = true` beside it";
                 self.refuse(span, message, help);
             }
             None => self.warn(

@@ -21,8 +21,9 @@ pub(super) fn hidden(text: &str) -> Vec<Range<usize>> {
 }
 
 /// Keys whose values may be shown.
-pub(super) const HARMLESS: [&str; 59] = [
+pub(super) const HARMLESS: [&str; 60] = [
     "allow_from",
+    "allow_shared_secret",
     "allow_weak_secret",
     "allowed_addresses",
     "bearer",

@@ -215,6 +215,16 @@ fn a_secret_of_one_flow_signs_under_one_scheme_and_is_nothing_else() {
         refused(&[(&text, line, words)]);
         assert!(problem(&text).help().contains("a secret of its own"));
     }
+    let excused = github.replace("id = \"b\"", "id = \"b\", allow_shared_secret = true");
+    let warned = parse(&several("any", &[NATIVE, &excused], off))
+        .unwrap()
+        .warnings;
+    assert!(
+        warned
+            .iter()
+            .any(|one| one.message().contains("signs under")),
+        "{warned:?}"
+    );
     let elsewhere = signed("").replace("orders", "first");
     let text = format!("{elsewhere}{}", several("any", &[github, NATIVE], off));
     assert!(
