@@ -16,11 +16,13 @@ use countersign::{
     Key, KeyId, Keyring, PublicUrl, Rejection, Scheme, Secret, Signed, Unit, Verifier, Window,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 mod handshake;
+mod null;
 
 use self::handshake::Expected;
+use self::null::{or_nothing, written};
 use super::NO;
 use super::message::split_url;
 use super::out::Out;
@@ -52,8 +54,9 @@ pub(crate) struct Vector {
     reason: String,
     #[serde(default, deserialize_with = "or_nothing")]
     params: Params,
-    #[serde(default = "yes")]
-    normative: bool,
+    /// Left out: yes.
+    #[serde(default)]
+    normative: Option<bool>,
     /// Of a handshake: what its sender waits for.
     #[serde(skip)]
     answer: Option<Expected>,
@@ -140,7 +143,7 @@ impl Vector {
             format!(" ({})", self.reason)
         };
         let text = format!("{}/{}: {wrong}{why}", self.provider, self.name);
-        if self.normative {
+        if self.normative.unwrap_or(true) {
             Outcome::Failed(text)
         } else {
             Outcome::Noted(text)
@@ -207,6 +210,10 @@ impl Vector {
             ("", _) => verifier,
             _ => verifier.refuse_url_bodies(),
         };
+        self.in_window(&scheme, verifier)
+    }
+
+    fn in_window(&self, scheme: &Scheme, verifier: Verifier) -> Result<Verifier, Refusal> {
         let window = match self.tolerance_s {
             None => return Ok(verifier),
             Some(_) if !scheme.signs_time() => return Ok(verifier),
@@ -376,22 +383,6 @@ impl From<UnitText> for Unit {
             UnitText::Seconds => Self::Seconds,
         }
     }
-}
-
-/// Tells a written `null` from a value that is left out.
-fn written<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<f64>>, D::Error> {
-    Option::deserialize(from).map(Some)
-}
-
-/// Null is as much as nothing.
-fn or_nothing<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    from: D,
-) -> Result<T, D::Error> {
-    Option::deserialize(from).map(Option::unwrap_or_default)
-}
-
-fn yes() -> bool {
-    true
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer as _};
 use serde_json::Value;
 
-use super::{Expect, Lines, Params, Refusal, Vector, yes};
+use super::null::{or_nothing, written};
+use super::{Expect, Lines, Params, Refusal, Vector};
 
 /// The answer to expect.
 #[derive(Deserialize)]
@@ -20,7 +21,7 @@ pub(super) struct Expected {
     body: Option<String>,
     #[serde(default)]
     json: Option<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     headers: BTreeMap<String, String>,
 }
 
@@ -34,20 +35,28 @@ struct Written {
     secret: Option<String>,
     request: Request,
     response: Expected,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     params: Params,
-    #[serde(default = "yes")]
-    normative: bool,
+    #[serde(default)]
+    normative: Option<bool>,
+    /// Left out: no window is checked.
+    #[serde(default)]
+    now: Option<f64>,
+    /// Left out: the scheme's own window; `null`: no check.
+    #[serde(default, deserialize_with = "written")]
+    tolerance_s: Option<Option<f64>>,
 }
 
 #[derive(Deserialize)]
 struct Request {
     method: String,
     url: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     headers: BTreeMap<String, Lines>,
     #[serde(default)]
     body: Option<String>,
+    #[serde(default)]
+    body_base64: Option<String>,
 }
 
 /// Reads a file of vectors, handshakes among them.
@@ -95,10 +104,13 @@ impl From<Written> for Vector {
             url: request.url,
             headers: request.headers,
             body: request.body,
-            body_base64: None,
-            // The file does not say when; no window is checked.
-            now: 0.0,
-            tolerance_s: Some(None),
+            body_base64: request.body_base64,
+            now: written.now.unwrap_or_default(),
+            tolerance_s: match written.now {
+                Some(_) => written.tolerance_s,
+                // Who does not say when asks for no window.
+                None => Some(None),
+            },
             expect: Expect::Accept,
             reason: String::new(),
             params: written.params,
@@ -133,11 +145,8 @@ impl Vector {
             None | Some("") => Keyring::awaiting(),
             _ => self.keyring()?,
         };
-        let mut verifier = Verifier::new(&scheme, &keys).map_err(Refusal::unusable)?;
-        if scheme.signs_time() {
-            verifier = verifier.with_window(None).map_err(Refusal::unusable)?;
-        }
-        let auth = Auth::Signature(verifier);
+        let verifier = Verifier::new(&scheme, &keys).map_err(Refusal::unusable)?;
+        let auth = Auth::Signature(self.in_window(&scheme, verifier)?);
         self.signed(|request| {
             let head = Signed {
                 body: b"",

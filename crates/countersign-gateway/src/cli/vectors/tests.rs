@@ -208,6 +208,32 @@ fn shake(
 }
 
 #[test]
+fn null_is_nothing_and_a_handshake_that_says_when_has_to_come_in_time() {
+    let nulls = SHAKE
+        .replace(r#""headers": {}"#, r#""headers": null, "body": null"#)
+        .replace(r#""body": "1158""#, r#""body": "1158", "headers": null"#)
+        .replace(r#""name""#, r#""params": null, "normative": null, "name""#);
+    let zoom = |when: &str| {
+        let entry = serde_json::json!({ "provider": "zoom", "name": "late", "secret": "zoom-secret",
+            "request": { "method": "POST", "url": "https://receiver.example.com/hooks/in", "headers": {
+            "x-zm-request-timestamp": "1654503849", "x-zm-signature":
+                "v0=3ddd8e04fcaf0125c51cff2bf5da6f848402fdea1b1c52d8eb8f6d236aa2a541" },
+            "body": "{\"payload\":{\"plainToken\":\"qgg8vlvZRS6UYooatFL8Aw\"},\"event_ts\":1654503849680,\"event\":\"endpoint.url_validation\"}" },
+            "response": { "status": 200 } });
+        entry.to_string().replacen('{', &format!("{{ {when} "), 1)
+    };
+    let good = GOOD.replace(r#""expect""#, r#""normative": null, "expect""#);
+    let in_time = zoom(r#""now": 1654503900, "tolerance_s": 300,"#);
+    let late = zoom(r#""now": 1654504900, "tolerance_s": 300,"#);
+
+    let (said, _) = check(&[good, nulls, zoom(""), in_time, late]);
+
+    assert!(said.contains("zoom/late"), "{said}");
+    assert!(said.contains("stale_timestamp"), "{said}");
+    assert!(said.ends_with("4 passed, 1 failed\n"), "{said}");
+}
+
+#[test]
 fn handshakes_pass_among_other_vectors_if_they_are_answered_as_expected() {
     let zoom = serde_json::json!({ "method": "POST", "headers": {
         "x-zm-request-timestamp": "1654503849", "x-zm-signature":
