@@ -14,6 +14,16 @@ pub(crate) fn place(store: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// Opens the file; nothing where there is none. Whatever is no file, such as a pipe, is an error and not waited for.
+pub(crate) fn open(path: &Path) -> io::Result<Option<File>> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+        Ok(what) if !what.is_file() => Err(io::Error::other("it is no file; move it away")),
+        Ok(_) => File::open(path).map(Some),
+    }
+}
+
 /// Replaces the file; durable when it returns.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
@@ -31,15 +41,34 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if let Err(error) = written.and_then(|()| fs::rename(&new, path)) {
+        // Half a file helps nobody, and may hold secrets.
+        let _ = fs::remove_file(&new);
+        return Err(error);
+    }
     File::open(folder).and_then(|folder| folder.sync_all())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_file_is_an_error_and_nothing_to_wait_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+
+        for odd in [pipe.as_path(), folder.path()] {
+            assert!(open(odd).unwrap_err().to_string().contains("no file"));
+        }
+        assert!(open(&folder.path().join("none")).unwrap().is_none());
+        fs::create_dir(folder.path().join("taken")).unwrap();
+        assert!(replace(&folder.path().join("taken"), b"secret").is_err());
+        assert!(!folder.path().join("taken.new").exists());
+    }
 
     #[test]
     fn a_file_is_replaced_whole_for_its_user_alone_and_what_a_crash_left_is_gone() {

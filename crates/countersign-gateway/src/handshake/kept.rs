@@ -1,8 +1,7 @@
 //! The secrets that senders brought, in a file beside the store that only the gateway's user can read.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use countersign::{KeyId, Secret};
@@ -33,7 +32,7 @@ pub enum KeptError {
         path: PathBuf,
     },
     /// The system does not let us.
-    #[error("cannot use {}, where the secrets are that senders brought", path.display())]
+    #[error("cannot use {}, where the secrets are that senders brought; let the gateway's user read and write it", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -60,11 +59,15 @@ pub(super) fn place(store: &Path) -> PathBuf {
 
 /// The secrets in the file; none where there is no file.
 pub(super) fn read(path: &Path) -> Result<Vec<Kept>, KeptError> {
-    let text = match fs::read(path) {
-        Ok(bytes) => Secret::new(bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(failed(path, source)),
+    let opened = beside::open(path).map_err(|source| failed(path, source))?;
+    let Some(mut file) = opened else {
+        return Ok(Vec::new());
     };
+    // With room for all of it, so that no half of it is left behind in memory.
+    let length = file.metadata().map_or(0, |file| file.len());
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    let text = file.read_to_end(&mut bytes).map(|_| Secret::new(bytes));
+    let text = text.map_err(|source| failed(path, source))?;
     parse(text.expose()).ok_or_else(|| KeptError::Foreign {
         path: path.to_owned(),
     })
@@ -126,6 +129,8 @@ const ROOM: usize = 320;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn one(flow: &str, secret: &str) -> Kept {

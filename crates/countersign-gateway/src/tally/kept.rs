@@ -3,7 +3,6 @@
 //! Names and numbers, nothing secret. The file is worth a warning, never a start: without it, counting begins anew.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
@@ -116,11 +115,10 @@ fn lines(live: &Live) -> Vec<Line> {
 /// The lines of the file; none where there is no file, as at the first start.
 fn read(path: &Path) -> io::Result<Vec<Line>> {
     let mut text = String::new();
-    match File::open(path) {
-        Ok(file) => file.take(LARGEST).read_to_string(&mut text)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
+    let Some(file) = beside::open(path)? else {
+        return Ok(Vec::new());
     };
+    file.take(LARGEST).read_to_string(&mut text)?;
     let lines = text.lines().map(serde_json::from_str);
     lines.collect::<Result<_, _>>().map_err(io::Error::from)
 }
