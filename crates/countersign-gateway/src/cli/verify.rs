@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     judge: JudgeArgs,
 
-    /// Run this file of test vectors instead.
+    /// Run this file of test vectors instead; handshakes may be among them.
     #[arg(
         long, value_name = "FILE",
         conflicts_with_all = ["url", "window", "now", "config", "secret_env", "secret_file", "secret", "key_id"]
