@@ -18,6 +18,34 @@ now = 1700000000
 ";
 
 #[test]
+fn what_a_scheme_does_not_protect_against_is_told_where_it_is_used() {
+    let keys = "keys = [{ secret = { env = \"LONG\" } }]";
+    for (scheme, words) in [
+        ("cloudinary", Some("a plain hash with the secret in it")),
+        ("hubspot", Some("a plain hash with the secret in it")),
+        ("gitlab", Some("`gitlab` is weak")),
+        ("github", None),
+        ("hubspot-v3", None),
+    ] {
+        let url = "public_url = \"https://hooks.example.com\"";
+        let text = format!(
+            "{}{url}\n",
+            with_auth(&format!("scheme = \"{scheme}\", {keys}"))
+        );
+        let warnings = parse(&text).unwrap().warnings;
+        let told: Vec<_> = warnings
+            .iter()
+            .map(|warning| warning.message())
+            .filter(|message| message.contains("is weak"))
+            .collect();
+        match words {
+            Some(words) => assert!(told.iter().any(|told| told.contains(words)), "{told:?}"),
+            None => assert!(told.is_empty(), "{scheme}: {told:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_scheme_that_does_not_hold_is_named_with_its_vector_whether_it_is_used_or_not() {
     let used = with_auth("scheme = \"acme\", keys = [{ secret = { env = \"LONG\" } }]");
     for rest in ["", &used] {
