@@ -24,6 +24,15 @@ pub(super) struct Checked {
 }
 
 impl Checked {
+    /// A signature and nothing beside it.
+    fn signed(verifier: Verifier, signature: Signature) -> Self {
+        Self {
+            auth: Auth::Signature(verifier),
+            passwords: None,
+            signatures: vec![signature],
+        }
+    }
+
     /// What the handshakes of its schemes need.
     pub(super) fn take_parameters(&mut self) -> Vec<Given> {
         let signatures = self.signatures.iter_mut();
@@ -195,17 +204,16 @@ impl Checker<'_> {
             file.span(),
             verifier.with_window(window).map_err(|error| unfit(&error)),
         )?;
-        Some(Checked {
-            auth: Auth::Signature(verifier),
-            passwords: None,
-            signatures: vec![Signature {
+        Some(Checked::signed(
+            verifier,
+            Signature {
                 keys,
                 names_repeats: true,
                 parameters,
                 scheme,
                 window,
-            }],
-        })
+            },
+        ))
     }
 
     /// A flow whose sender is still to bring the key: until then it refuses everything.
@@ -221,17 +229,16 @@ impl Checker<'_> {
         let verifier = Verifier::new(&scheme, &keys).and_then(|fresh| fresh.with_window(window));
         let verifier = verifier.map_err(|error| unfit(&error));
         let verifier = self.accept("scheme", file.span(), verifier)?;
-        Some(Checked {
-            auth: Auth::Signature(verifier),
-            passwords: None,
-            signatures: vec![Signature {
+        Some(Checked::signed(
+            verifier,
+            Signature {
                 keys,
                 names_repeats: true,
                 parameters,
                 scheme,
                 window,
-            }],
-        })
+            },
+        ))
     }
 
     fn window(&mut self, window: Option<&WindowText>, scheme: &Scheme) -> Option<Window> {

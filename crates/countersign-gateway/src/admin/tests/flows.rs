@@ -2,6 +2,7 @@
 
 use countersign::KeyId;
 
+use super::document::documented;
 use super::*;
 
 fn used(gateway: &Gateway, flow: &str, key: &str, times: usize) {

@@ -3,6 +3,7 @@
 use countersign::Reason;
 use countersign_tower::Refusal;
 
+use super::document::documented;
 use super::*;
 use crate::rejections::{Sender, Sketch};
 

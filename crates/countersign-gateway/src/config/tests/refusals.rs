@@ -5,6 +5,7 @@ use super::*;
 mod auth;
 mod flow;
 mod scheme;
+mod sender;
 mod several;
 mod step;
 
