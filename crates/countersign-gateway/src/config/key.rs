@@ -197,7 +197,8 @@ impl Checker<'_> {
             return;
         }
         match own.find_map(|holder| mistaken(holder.usage.as_ref()?, usage.as_ref()?)) {
-            Some(message) if excused => {
+            // What is sent along is no secret to sign with, whoever knows of it.
+            Some(message) if excused && known.iter().all(Holder::signs) => {
                 self.warn(
                     span,
                     message,
@@ -222,6 +223,12 @@ impl Checker<'_> {
 pub(super) struct Holder {
     flow: String,
     usage: Option<Usage>,
+}
+
+impl Holder {
+    fn signs(&self) -> bool {
+        matches!(self.usage, Some(Usage::Signs { .. }))
+    }
 }
 
 /// What a secret is for.

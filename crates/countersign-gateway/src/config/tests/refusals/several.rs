@@ -151,6 +151,11 @@ fn a_secret_of_one_flow_signs_under_one_scheme_and_is_nothing_else() {
         assert!(problem(&text).help().contains("a secret of its own"));
     }
     let excused = github.replace("id = \"b\"", "id = \"b\", allow_shared_secret = true");
+    let shown = key.replace("id = \"c\"", "id = \"c\", allow_shared_secret = true");
+    for members in [[key, excused.as_str()], [NATIVE, &shown]] {
+        let text = several("any", &members, off);
+        refused(&[(&text, 5, "is an API key or a password, too")]);
+    }
     let warned = parse(&several("any", &[NATIVE, &excused], off))
         .unwrap()
         .warnings;
