@@ -2,7 +2,10 @@
 
 use countersign::{Auth, Basic, Given, PublicUrl, Signed, Unverified};
 use http::{HeaderMap, HeaderValue, Method};
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::SystemTime;
 
 use super::*;
@@ -174,18 +177,34 @@ async fn who_finds_a_full_line_before_a_check_is_told_at_once_and_who_comes_from
     assert!(line.len() > 1);
 }
 
-#[tokio::test]
-async fn a_check_whose_sender_went_away_gives_its_seat_back() {
-    let users = users();
+#[test]
+fn a_check_whose_sender_went_away_gives_its_seat_back() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let users = users();
+        // While the only thread for checks is taken, none ends.
+        let (free, taken) = std::sync::mpsc::channel::<()>();
+        let busy = spawn_blocking(move || taken.recv());
 
-    drop(users.check(claim("eve", "kept elsewhere")));
-    let mut begun = users.check(claim("eve", "kept elsewhere"));
-    let poll = std::future::poll_fn(|cx| std::task::Poll::Ready(begun.as_mut().poll(cx))).await;
-    assert!(poll.is_pending());
-    drop(begun);
+        drop(users.check(claim("eve", "kept elsewhere")));
+        let mut begun = users.check(claim("eve", "kept elsewhere"));
+        let mut next = pin!(users.0.seats.line_up(None, [1; 32]).unwrap().seat());
+        poll_fn(|cx| {
+            assert!(begun.as_mut().poll(cx).is_pending());
+            assert!(next.as_mut().poll(cx).is_pending(), "the seat is taken");
+            Poll::Ready(())
+        })
+        .await;
+        drop(begun);
+        drop(free);
 
-    let seat = users.0.seats.line_up(None, [1; 32]).unwrap().seat().await;
-    assert!(seat.is_some());
+        assert!(next.await.is_some());
+        assert!(busy.await.unwrap().is_err());
+    });
 }
 
 #[test]
