@@ -106,7 +106,7 @@ fn a_receiver_that_stalls_is_given_up_on_and_tried_again() {
         }
     });
     let gateway = Setup::new()
-        .delivery("retry_delay = \"50ms\"\nmax_retries = 3\ntimeout = \"300ms\"")
+        .delivery("retry_delay = \"50ms\"\nmax_retries = 3\ntimeout = \"2s\"")
         .flow("orders", &step("only", &receiver.url("/in")))
         .start();
 

@@ -20,7 +20,7 @@ fn a_body_that_does_not_come_gets_408_or_is_hung_up_on() {
     if let Ok(reply) = read_reply(&mut stream) {
         assert_eq!(reply.status, 408, "{}", reply.text());
     }
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(20));
     assert_eq!(gateway.post("orders", b"somebody else").status, 202);
 }
 
@@ -43,7 +43,7 @@ fn a_head_that_does_not_come_is_hung_up_on() {
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest);
 
-        assert!(started.elapsed() < Duration::from_secs(5), "after {sent:?}");
+        assert!(started.elapsed() < Duration::from_secs(9), "after {sent:?}");
         assert!(
             !String::from_utf8_lossy(&rest).contains(" 2"),
             "{sent:?}: {rest:?}"
@@ -54,7 +54,7 @@ fn a_head_that_does_not_come_is_hung_up_on() {
 #[test]
 fn a_connection_that_waits_too_long_for_its_next_request_is_closed() {
     let gateway = Setup::new()
-        .ingress("header_timeout = \"300ms\"")
+        .ingress("header_timeout = \"2s\"")
         .flow("orders", "")
         .start();
     let mut stream = connect(gateway.ingress);
@@ -65,7 +65,7 @@ fn a_connection_that_waits_too_long_for_its_next_request_is_closed() {
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).unwrap();
 
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(9));
 }
 
 #[test]

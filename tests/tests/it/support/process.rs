@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -26,6 +26,13 @@ struct Seen {
     open: usize,
 }
 
+impl Lines {
+    /// What was seen, also while a test ends that panicked over it.
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
@@ -43,7 +50,7 @@ impl Process {
     /// The first line for which `pick` answers; panics with everything said when the process ends without it.
     pub(crate) fn line<T>(&self, what: &str, pick: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
-        let mut seen = self.lines.seen.lock().unwrap();
+        let mut seen = self.lines.seen();
         let mut from = 0;
         loop {
             if let Some(found) = seen
@@ -68,7 +75,7 @@ impl Process {
 
     /// Everything it has said so far.
     pub(crate) fn said(&self) -> String {
-        self.lines.seen.lock().unwrap().lines.join("\n")
+        self.lines.seen().lines.join("\n")
     }
 
     pub(crate) fn id(&self) -> String {
@@ -94,7 +101,7 @@ impl Process {
             self.child.try_wait().expect("a child can be asked")
         });
         wait_for("its last line", || {
-            (self.lines.seen.lock().unwrap().open == 0).then_some(())
+            (self.lines.seen().open == 0).then_some(())
         });
         status
     }
@@ -116,7 +123,7 @@ impl Drop for Process {
 }
 
 fn follow(lines: &Arc<Lines>, source: impl Read + Send + 'static) {
-    lines.seen.lock().unwrap().open += 1;
+    lines.seen().open += 1;
     let lines = Arc::clone(lines);
     thread::spawn(move || {
         let mut source = BufReader::new(source);
@@ -126,15 +133,13 @@ fn follow(lines: &Arc<Lines>, source: impl Read + Send + 'static) {
             .is_ok_and(|read| read > 0)
         {
             lines
-                .seen
-                .lock()
-                .unwrap()
+                .seen()
                 .lines
                 .push(String::from_utf8_lossy(&line).trim_end().to_owned());
             lines.more.notify_all();
             line.clear();
         }
-        lines.seen.lock().unwrap().open -= 1;
+        lines.seen().open -= 1;
         lines.more.notify_all();
     });
 }

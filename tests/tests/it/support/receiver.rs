@@ -1,7 +1,7 @@
 //! A receiver that remembers what it got byte for byte and answers what it is told.
 
 use std::io::{self, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -221,9 +221,10 @@ impl Received {
     }
 }
 
-/// An address that nothing listens on.
+/// An address that nothing listens on, and that nobody else is given meanwhile: its host is this process's own.
 pub(crate) fn refused_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    TcpListener::bind((Ipv4Addr::new(127, high | 128, middle, low), 0))
         .and_then(|listener| listener.local_addr())
         .expect("a free port")
 }

@@ -33,7 +33,7 @@ async fn a_body_without_end_neither_hangs_nor_fails_a_delivery() {
     let running = Running::with_steps(&[(
         "billing",
         format!("http://{receiver}/"),
-        "timeout = \"50ms\"",
+        "timeout = \"2s\"",
     )]);
 
     let event = running.event(&["billing"]).await;
