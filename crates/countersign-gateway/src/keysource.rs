@@ -6,6 +6,7 @@
 //!
 //! What has led to a key is fetched again out of no measure, so that made-up URLs do not keep a sender out; and its key
 //! counts on for a while when it cannot be had again, so that a sender's trouble with one server is not a second one here.
+//! A certificate never counts past its own end, nor past that of one that it hangs on.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,14 +91,19 @@ struct OfFlow {
 }
 
 impl KeySource for OfFlow {
-    fn fetch(&self, url: KeyUrl) -> Fetching {
+    fn fetch(&self, url: KeyUrl, now: SystemTime) -> Fetching {
         let (keys, bucket) = (self.keys.clone(), Arc::clone(&self.bucket));
-        Box::pin(async move { keys.0.look_up(url, &bucket).await })
+        Box::pin(async move { keys.0.look_up(url, &bucket, now).await })
     }
 }
 
 impl Shared {
-    async fn look_up(&self, url: KeyUrl, bucket: &Mutex<Bucket>) -> Result<Arc<FetchedKey>, NoKey> {
+    async fn look_up(
+        &self,
+        url: KeyUrl,
+        bucket: &Mutex<Bucket>,
+        time: SystemTime,
+    ) -> Result<Arc<FetchedKey>, NoKey> {
         let may_fetch = || {
             let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
             bucket.take(Instant::now())
@@ -105,7 +111,10 @@ impl Shared {
         let cell = {
             let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
-            let counts = |cell: &Cell| cell.found.get().is_none_or(|found| now < found.until);
+            let counts = |cell: &Cell| {
+                let found = cell.found.get();
+                found.is_none_or(|found| now < found.until && found.covers(time))
+            };
             let begin = |last: Option<&Cell>| {
                 let before = last.and_then(LookUp::key).cloned();
                 (before.is_some() || may_fetch()).then(|| LookUp::after(before))
@@ -115,7 +124,7 @@ impl Shared {
         };
         let fetch = || async {
             match cell.measured.swap(false, Ordering::Relaxed) || may_fetch() {
-                true => Ok(self.fetch(&url, cell.before.as_ref()).await),
+                true => Ok(self.fetch(&url, cell.before.as_ref(), time).await),
                 false => Err(NoKey::Unavailable),
             }
         };
@@ -124,9 +133,9 @@ impl Shared {
         found.key.clone()
     }
 
-    async fn fetch(&self, url: &KeyUrl, before: Option<&Found>) -> Found {
+    async fn fetch(&self, url: &KeyUrl, before: Option<&Found>, time: SystemTime) -> Found {
         let key = match self.seats.try_acquire() {
-            Ok(_seat) => self.fetcher.key(url, &self.trust, SystemTime::now()).await,
+            Ok(_seat) => self.fetcher.key(url, &self.trust, time).await,
             Err(_) => Err(fetch::Failure::Busy),
         };
         let now = Instant::now();
@@ -144,7 +153,9 @@ impl Shared {
                 "a key that a request names is not to be had"
             ),
         }
-        let kept = before.filter(|before| now < before.fetched + LONGEST_AGE);
+        let still_counts =
+            |before: &&Found| now < before.fetched + LONGEST_AGE && before.covers(time);
+        let kept = before.filter(still_counts);
         match (&key, kept) {
             (Err(failure), Some(kept)) if !failure.is_final() => Found {
                 until: now + age,
@@ -156,6 +167,13 @@ impl Shared {
                 until: now + age,
             },
         }
+    }
+}
+
+impl Found {
+    /// Whether it is a key that counts at this moment, or that there is none.
+    fn covers(&self, time: SystemTime) -> bool {
+        self.key.as_ref().is_ok_and(|key| key.covers(time)) || self.key.is_err()
     }
 }
 

@@ -148,7 +148,7 @@ where
                         }
                         Check::Fetch(url) => {
                             let keys = this.settings.keys().ok_or(Refusal::Unavailable)?;
-                            *question = Some(Question::Key(keys.fetch(url)));
+                            *question = Some(Question::Key(keys.fetch(url, now)));
                             continue;
                         }
                     };

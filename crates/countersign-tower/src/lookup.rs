@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::SystemTime,
 };
 
 use countersign::{FetchedKey, KeyUrl};
@@ -17,10 +18,12 @@ use crate::{Answer, Checking};
 /// It is asked only about requests of a scheme that says where keys may be, of a flow whose key is
 /// [`Key::fetched`](countersign::Key::fetched), and only where everything else about the request holds. Whoever can
 /// reach the flow can name URLs on the hosts that the scheme lists, so bound what is fetched: how much, how often, for
-/// how long, and remember it. A certificate has to be checked as [`KeyUrl::certificate`] says.
+/// how long, and remember it: a [`FetchedKey`] is read once and shared from then on. A certificate has to be checked as
+/// [`KeyUrl::certificate`] says.
 pub trait KeySource: fmt::Debug + Send + Sync {
-    /// Fetches what is found at `url`, and checks it.
-    fn fetch(&self, url: KeyUrl) -> Fetching;
+    /// Fetches what is found at `url`, and checks it, for a request of this moment; what is remembered and does not count
+    /// [then](FetchedKey::covers) is fetched again.
+    fn fetch(&self, url: KeyUrl, now: SystemTime) -> Fetching;
 }
 
 /// A key under way.

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::KeyProblem;
-use crate::plan::{KeyMaterial as Material, read_certificate, read_public};
+use crate::mac::Digest;
+use crate::plan::{Opened, read_certificate, read_public};
 
 /// Where the key of a request is, on a host that its scheme allows.
 ///
@@ -13,6 +15,8 @@ use crate::plan::{KeyMaterial as Material, read_certificate, read_public};
 pub struct KeyUrl {
     url: Arc<str>,
     certificate: Option<Arc<CertificateRule>>,
+    /// What the key verifies.
+    digest: Digest,
 }
 
 /// Whose the certificate at a [`KeyUrl`] has to be.
@@ -23,10 +27,15 @@ pub struct CertificateRule {
 }
 
 impl KeyUrl {
-    pub(crate) fn new(url: &str, certificate: Option<Arc<CertificateRule>>) -> Self {
+    pub(crate) fn new(
+        url: &str,
+        certificate: Option<Arc<CertificateRule>>,
+        digest: Digest,
+    ) -> Self {
         Self {
             url: url.into(),
             certificate,
+            digest,
         }
     }
 
@@ -61,31 +70,50 @@ impl CertificateRule {
 }
 
 /// A public key, or several, as fetched from a [`KeyUrl`]; it counts for requests that lead to that only.
-#[derive(Clone)]
+///
+/// It is read once and ready for use from then on. Keep it in an [`Arc`].
 pub struct FetchedKey {
     url: KeyUrl,
-    materials: Vec<Material>,
+    keys: Vec<Opened>,
 }
 
 impl FetchedKey {
-    /// Reads a public key in PEM or a set of JSON Web Keys.
+    /// Reads a public key in PEM or a set of JSON Web Keys, of which those are left out that verify other kinds of
+    /// signatures than the scheme has, unless there are no others.
     pub fn read(url: KeyUrl, text: &[u8]) -> Result<Self, KeyProblem> {
-        let materials = read_public(text)?;
-        Ok(Self { url, materials })
+        let materials = read_public(text)?.into_iter();
+        let opened = materials.map(|material| Opened::new(url.digest, material));
+        let (usable, others): (Vec<_>, Vec<_>) = opened.partition(Result::is_ok);
+        let count = if usable.is_empty() { others } else { usable };
+        let keys = count.into_iter().collect::<Result<_, _>>()?;
+        Ok(Self { url, keys })
     }
 
-    /// Takes the key out of a certificate in DER, which has been checked.
+    /// Takes the key out of a certificate in DER, which has been checked; it counts as long as the certificate does.
     pub fn of_certificate(url: KeyUrl, der: &[u8]) -> Result<Self, KeyProblem> {
-        let materials = vec![read_certificate(der)?];
-        Ok(Self { url, materials })
+        let keys = vec![Opened::new(url.digest, read_certificate(der)?)?];
+        Ok(Self { url, keys })
+    }
+
+    /// Sets the first instant at which it counts no longer, where that is before the end of its own certificate: when
+    /// one ends that has signed that, for example.
+    #[must_use]
+    pub fn not_after(mut self, time: SystemTime) -> Self {
+        self.keys.iter_mut().for_each(|key| key.end_at(time));
+        self
+    }
+
+    /// Whether it counts at this instant, or some of it does.
+    pub fn covers(&self, now: SystemTime) -> bool {
+        self.keys.iter().any(|key| key.covers(now))
     }
 
     pub(crate) fn is_from(&self, url: &KeyUrl) -> bool {
         self.url == *url
     }
 
-    pub(crate) fn materials(&self) -> &[Material] {
-        &self.materials
+    pub(crate) fn keys(&self) -> &[Opened] {
+        &self.keys
     }
 }
 
@@ -93,7 +121,7 @@ impl fmt::Debug for FetchedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FetchedKey")
             .field("url", &self.url.as_str())
-            .field("keys", &self.materials.len())
+            .field("keys", &self.keys.len())
             .finish()
     }
 }

@@ -5,7 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::{MAX_KEYS, Secret, encoding};
+use crate::{MAX_KEYS, Scheme, Secret, encoding, plan};
+
+mod problem;
+mod validity;
+
+use problem::MIN_SECRET;
+pub use problem::{KeyError, KeyProblem};
+pub use validity::Validity;
 
 /// The name of a key, for logs and for telling which key matched: `[A-Za-z0-9._-]{1,64}`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -94,14 +101,14 @@ impl Key {
         }
     }
 
-    /// Sets the first instant at which the key counts.
+    /// Sets the first instant at which the key counts; a certificate never does before its own time.
     #[must_use]
     pub fn not_before(mut self, time: SystemTime) -> Self {
         self.validity.not_before = Some(time);
         self
     }
 
-    /// Sets the first instant at which the key counts no longer.
+    /// Sets the first instant at which the key counts no longer; a certificate never does after its own time.
     #[must_use]
     pub fn not_after(mut self, time: SystemTime) -> Self {
         self.validity.not_after = Some(time);
@@ -135,6 +142,17 @@ impl Key {
             Material::Secret(secret) => Some(secret),
             Material::Fetched(_) | Material::Sha256(_) => None,
         }
+    }
+
+    /// What the scheme makes of the secret's text, in each way in which it signs: what is decoded, without the prefix
+    /// that marks its kind. Nothing where the key does not fit.
+    ///
+    /// It tells whether two secrets are one however they are spelled: a key is what it is read as.
+    pub fn readings(&self, scheme: &Scheme) -> Vec<Secret> {
+        let forms = scheme.forms().iter();
+        let materials = forms.filter_map(|form| plan::read_key(self, form).ok());
+        let bytes = materials.flatten().map(|material| material.bytes);
+        bytes.map(|bytes| Secret::new(&**bytes)).collect()
     }
 
     /// Where to fetch it from, if its owner says so.
@@ -187,31 +205,6 @@ impl fmt::Debug for Material {
     }
 }
 
-/// When a key counts: from `not_before` on, up to and without `not_after`.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Validity {
-    not_before: Option<SystemTime>,
-    not_after: Option<SystemTime>,
-}
-
-impl Validity {
-    /// The first instant at which the key counts; none where it always has.
-    pub fn not_before(&self) -> Option<SystemTime> {
-        self.not_before
-    }
-
-    /// The first instant at which the key counts no longer; none where it always will.
-    pub fn not_after(&self) -> Option<SystemTime> {
-        self.not_after
-    }
-
-    /// Whether the key counts at this instant.
-    pub fn covers(&self, now: SystemTime) -> bool {
-        self.not_before.is_none_or(|first| first <= now)
-            && self.not_after.is_none_or(|end| now < end)
-    }
-}
-
 /// One to four keys with different names; any of them may verify a request.
 #[derive(Clone, Debug)]
 pub struct Keyring(Vec<Key>);
@@ -252,146 +245,3 @@ impl Keyring {
         self.0.iter()
     }
 }
-
-/// A key that cannot be used, and what to do about it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct KeyError {
-    owner: Owner,
-    problem: KeyProblem,
-}
-
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Owner {
-    Key(KeyId),
-    Nobody,
-    User(String),
-}
-
-impl KeyError {
-    pub(crate) fn of(key: &KeyId, problem: KeyProblem) -> Self {
-        Self {
-            owner: Owner::Key(key.clone()),
-            problem,
-        }
-    }
-
-    pub(crate) fn of_user(name: &str, problem: KeyProblem) -> Self {
-        Self {
-            owner: Owner::User(name.to_owned()),
-            problem,
-        }
-    }
-
-    pub(crate) fn none() -> Self {
-        Self {
-            owner: Owner::Nobody,
-            problem: KeyProblem::None,
-        }
-    }
-
-    /// The key in question, if it is one.
-    pub fn key(&self) -> Option<&KeyId> {
-        match &self.owner {
-            Owner::Key(key) => Some(key),
-            Owner::Nobody | Owner::User(_) => None,
-        }
-    }
-
-    /// The kind of problem.
-    pub fn problem(&self) -> &KeyProblem {
-        &self.problem
-    }
-}
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.owner {
-            Owner::Key(key) => write!(f, "key `{key}` {}", self.problem),
-            Owner::Nobody => self.problem.fmt(f),
-            Owner::User(name) => write!(f, "user `{}` {}", name.escape_debug(), self.problem),
-        }
-    }
-}
-
-impl Error for KeyError {}
-
-/// The kinds of [`KeyError`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum KeyProblem {
-    /// Two keys have one name.
-    DuplicateId,
-    /// The secret is empty.
-    Empty,
-    /// The secret is not in the form named here.
-    Encoding(&'static str),
-    /// The secret has another length than the sender's have.
-    Length {
-        /// How many bytes such a key has.
-        wanted: usize,
-        /// How many bytes this one has.
-        found: usize,
-    },
-    /// The key is to be fetched, and this kind of authentication knows no place for it.
-    NotFetchable(&'static str),
-    /// Only a hash of the secret is known, which can sign and verify nothing.
-    Hashed,
-    /// There is no key at all.
-    None,
-    /// The key is for a kind of signature that this build leaves out.
-    NotBuilt(&'static str),
-    /// The key verifies signatures and cannot make any.
-    Public,
-    /// The secret has only this many bytes.
-    Short(usize),
-    /// There are more than [`MAX_KEYS`] keys.
-    TooMany,
-    /// A user name that holds a colon, which basic authentication cannot carry.
-    UserWithColon,
-    /// No kind of key that the scheme knows begins like this one.
-    UnknownPrefix,
-}
-
-impl fmt::Display for KeyProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::DuplicateId => write!(f, "is there twice; give each key an id of its own"),
-            Self::Empty => write!(f, "has an empty secret; anybody could sign with it"),
-            Self::Encoding(form) => {
-                write!(f, "does not hold {form}; copy it again from the sender")
-            }
-            Self::NotFetchable(why) => write!(f, "cannot be fetched: {why}"),
-            Self::Hashed => write!(f, "is only a hash; a signature needs the secret itself"),
-            Self::Length { wanted, found } => write!(
-                f,
-                "has {found} bytes where such keys have {wanted}; copy it again from the sender"
-            ),
-            Self::None => write!(f, "there is no key; configure at least one"),
-            Self::NotBuilt(feature) => {
-                write!(f, "needs a build with the cargo feature `{feature}`")
-            }
-            Self::Public => write!(f, "is a public key; it can verify but not sign"),
-            Self::Short(length) => write!(
-                f,
-                "has a secret of {length} bytes where {MIN_SECRET} are the least; use a longer one \
-                 or allow a weak secret for this key"
-            ),
-            Self::TooMany => write!(f, "is one too many; at most {MAX_KEYS} keys are tried"),
-            Self::UserWithColon => {
-                write!(
-                    f,
-                    "a user name holds a colon; basic authentication cannot carry it"
-                )
-            }
-            Self::UnknownPrefix => {
-                write!(
-                    f,
-                    "does not begin like any kind of key that the scheme knows"
-                )
-            }
-        }
-    }
-}
-
-/// The least number of bytes of key material, unless the key is excused.
-const MIN_SECRET: usize = crate::MIN_SECRET;

@@ -55,6 +55,10 @@ pub const MAX_KEYS: usize = 4;
 /// own, with a number up to 100, carries each.
 pub const MAX_SIGNATURES: usize = 8;
 
+/// How often a public key is held against a signature of one request, over all its keys, signatures and items; a
+/// request that would need more is refused.
+pub const MAX_PUBLIC_CHECKS: usize = 16;
+
 /// The longest header value that is looked at, in bytes.
 pub const MAX_HEADER: usize = 4096;
 

@@ -17,9 +17,11 @@ mod public;
 pub(crate) use private::PrivateKey;
 #[cfg(any(feature = "ecdsa", feature = "ed25519", feature = "rsa"))]
 pub(crate) use public::PublicKey;
+#[cfg(all(test, any(feature = "ecdsa", feature = "ed25519", feature = "rsa")))]
+pub(crate) use public::checks as public_checks;
 
 /// What makes a signature.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Digest {
     /// ECDSA over P-256 with SHA-256, its two numbers in DER.

@@ -11,17 +11,15 @@ use crate::handshake::Plain;
 use crate::key::Material;
 use crate::message::{Message, Template};
 use crate::scheme::{Form, Place, Rule, When};
-use crate::{
-    FetchedKey, Key, KeyError, KeyProblem, KeyUrl, Keyring, Reason, Scheme, SchemeError, Unit,
-};
+use crate::{Key, KeyError, KeyProblem, KeyUrl, Keyring, Reason, Scheme, SchemeError, Unit};
 
 mod lock;
 pub(crate) mod material;
 mod read;
 mod token;
 
-pub(crate) use lock::{Lock, PlanKey};
-pub(crate) use material::{Material as KeyMaterial, read_certificate, read_public};
+pub(crate) use lock::{Checks, Lock, Opened, PlanKey};
+pub(crate) use material::{read_certificate, read_public};
 use read::Texts;
 pub(crate) use read::{Elements, is_id};
 pub(crate) use token::Token;
@@ -164,12 +162,6 @@ impl Plan {
         self.form.unsigned_body.is_some() || self.form.demands_body()
     }
 
-    /// The keys for one request: those that were fetched for it, where they have to be.
-    pub(crate) fn opened(&self, fetched: &FetchedKey) -> Vec<PlanKey> {
-        let keys = self.keys.iter();
-        keys.flat_map(|key| key.opened(fetched)).collect()
-    }
-
     /// Whether the key has to be fetched.
     pub(crate) fn fetches_key(&self) -> bool {
         self.keys
@@ -182,7 +174,7 @@ impl Plan {
     pub(crate) fn key_url(&self, source: &Source<'_>) -> Result<Option<KeyUrl>, Reason> {
         let key = self.keys.first().and_then(PlanKey::to_fetch);
         match (key, &self.form.key_url) {
-            (Some(key), Some(form)) => form.url(source, key).map(Some),
+            (Some((key, digest)), Some(form)) => form.url(source, key, digest).map(Some),
             _ => Ok(None),
         }
     }
@@ -282,6 +274,11 @@ fn fetched_rule<'a>(key: &Key, keyring: &Keyring, form: &'a Form) -> Result<&'a 
     }
     let rule = form.rules.first();
     rule.ok_or_else(|| problem("the scheme has no rule for it"))
+}
+
+/// What is in a key under the rule for it.
+pub(crate) fn read_key(key: &Key, form: &Form) -> Result<Vec<material::Material>, KeyError> {
+    rule_of(key, &form.rules).map(|(_, materials)| materials)
 }
 
 /// The first rule whose form of key this key has, and what is in it.

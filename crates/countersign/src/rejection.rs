@@ -162,7 +162,8 @@ reasons! {
     NoActiveKey: "no_active_key", "every key is before or after its time";
     /// The signature is genuine and its time lies too far back.
     StaleTimestamp: "stale_timestamp", "the signature is genuine, its time too far back";
-    /// More than [`MAX_SIGNATURES`](crate::MAX_SIGNATURES) signatures were sent.
+    /// More than [`MAX_SIGNATURES`](crate::MAX_SIGNATURES) signatures were sent, or public keys would have to be tried
+    /// more than [`MAX_PUBLIC_CHECKS`](crate::MAX_PUBLIC_CHECKS) times.
     TooManySignatures: "too_many_signatures", "there are too many signatures";
     /// The request is in none of the ways in which the scheme signs.
     UnknownForm: "unknown_form", "the request is signed in none of the ways of the scheme";

@@ -157,6 +157,12 @@ impl Scheme {
         self.0.forms.iter().any(|form| form.id.is_some())
     }
 
+    /// Whether signatures are JSON Web Tokens, which may name the key that made them.
+    pub fn signs_tokens(&self) -> bool {
+        let mut forms = self.0.forms.iter();
+        forms.any(|form| matches!(form.signature.grammar, Grammar::Token(_)))
+    }
+
     /// Whether requests with this method are signed at all; others are refused.
     pub fn signs(&self, method: &Method) -> bool {
         self.0

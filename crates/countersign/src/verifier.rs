@@ -12,16 +12,18 @@ use http::{HeaderMap, HeaderName, Method};
 use crate::element::Source;
 use crate::grammar::Found;
 use crate::json::{Json, Pointer, Reading};
-use crate::mac::{Tag, first_half, sha256};
-use crate::message::{Message, Template, Words};
-use crate::plan::{Lock, Plan, PlanKey, Token};
+use crate::message::{Template, Words};
+use crate::plan::{Checks, Plan, Token};
 use crate::scheme::Form;
 use crate::{
-    FetchedKey, KeyId, KeyUrl, Keyring, PublicUrl, Reason, Rejection, ReplayKey, Scheme,
-    SchemeError, Signed, Validity, Verified, Window,
+    FetchedKey, KeyId, KeyUrl, Keyring, PublicUrl, Reason, Rejection, Scheme, SchemeError, Signed,
+    Validity, Verified, Window,
 };
 
 mod checks;
+mod trial;
+
+use trial::Sent;
 
 /// Verifies requests under one scheme with one keyring.
 ///
@@ -187,8 +189,9 @@ impl Verifier {
         let mut source = self.source(request, &reading);
         let plan = self.choose(&source)?;
         source.listed = plan.listed();
+        let mut checks = Checks::of_a_request();
         let Some(place) = &plan.form().each else {
-            return self.judge(plan, &source, fetched, request.now);
+            return self.judge(plan, &source, fetched, request.now, &mut checks);
         };
         let items = source.find(place)?.ok_or(Reason::MissingElement)?;
         let items = items.elements().map_err(|_| Reason::MalformedBody)?;
@@ -200,7 +203,7 @@ impl Verifier {
                 json: Json::new(&self.places, &reading),
                 ..source
             };
-            verdicts.push(self.judge(plan, &source, fetched, request.now)?);
+            verdicts.push(self.judge(plan, &source, fetched, request.now, &mut checks)?);
         }
         Ok(Verified::all(verdicts)?)
     }
@@ -236,6 +239,7 @@ impl Verifier {
         source: &Source<'_>,
         fetched: Option<&FetchedKey>,
         now: SystemTime,
+        checks: &mut Checks,
     ) -> Result<Verified, Rejection> {
         let template = plan.message(source.method)?;
         let mut found = Found::default();
@@ -262,15 +266,20 @@ impl Verifier {
             key_url.demand(source)?;
         }
         self.check_body(plan, template, source.url, source.body)?;
-        let opened = match plan.key_url(source)? {
+        let fetched = match plan.key_url(source)? {
             None => None,
             Some(url) => match fetched.filter(|key| key.is_from(&url)) {
                 None => return Err(Reason::KeyNotFetched.into()),
-                Some(fetched) => Some(plan.opened(fetched)),
+                Some(fetched) if !fetched.covers(now) => return Err(Reason::UntrustedKey.into()),
+                Some(fetched) => Some(fetched),
             },
         };
-        let named = token.as_ref().and_then(Token::key);
-        let keys = opened.as_deref().unwrap_or(plan.keys());
+        let sent = Sent {
+            found: &found,
+            named: token.as_ref().and_then(Token::key),
+            id: elements.id,
+            fetched,
+        };
         let mut outcome = Err(Reason::BadSignature);
         for template in iter::once(template).chain(&plan.form().or) {
             let derived = template.derive(source)?;
@@ -284,7 +293,7 @@ impl Verifier {
                 derived: &derived,
             };
             let message = template.fill(&words)?;
-            outcome = match_key(plan, keys, &found, named, elements.id, message, now);
+            outcome = sent.matching(plan, message, now, checks);
             if outcome.is_ok() && plan.seals_for_anybody(message) {
                 return Err(Reason::ChallengeBody.into());
             }
@@ -296,62 +305,6 @@ impl Verifier {
             outcome.map_err(|reason| Rejection::from(reason).signed_at(elements.time, now))?;
         self.check_time(plan, &elements, source.body, now)?;
         Ok(Verified::signed(key.clone(), elements.time, replay_key))
-    }
-}
-
-/// Tries every signature with every live key, all of them whatever matches.
-#[inline]
-fn match_key<'a>(
-    plan: &Plan,
-    keys: &'a [PlanKey],
-    found: &Found<'_>,
-    named: Option<&[u8]>,
-    id: &[u8],
-    message: Message<'_>,
-    now: SystemTime,
-) -> Result<(&'a KeyId, Option<ReplayKey>), Reason> {
-    let mut matching = None;
-    let mut any_active = false;
-    let mut any_spelled = false;
-    let mut by_first_key = None;
-    for (index, key) in keys.iter().enumerate() {
-        let active = key.is_active(now);
-        any_active |= active;
-        // The first key names the message even when its time has not come or is over.
-        let names_message = index == 0 && id.is_empty();
-        let sent = found
-            .candidates()
-            .filter(|sent| active && key.answers_to(sent.label));
-        match key.lock.tag_if(active || names_message, message) {
-            Some(tag) => {
-                for sent in sent.filter_map(|sent| plan.layout().decode(sent)) {
-                    any_spelled = true;
-                    if tag.matches(&sent).into() {
-                        matching = Some(key);
-                    }
-                }
-                if names_message {
-                    by_first_key = Some(ReplayKey::from_bytes(first_half(tag.bytes(Tag::ROOM))));
-                }
-            }
-            None if active => {
-                for sent in sent.filter_map(|sent| plan.layout().decode_any(sent)) {
-                    any_spelled = true;
-                    if key.is_meant(named) && key.lock.opens(&sent, message) {
-                        matching = Some(key);
-                    }
-                }
-            }
-            None => {}
-        }
-    }
-    match matching {
-        // A secret that is sent along says nothing about the message.
-        Some(key) if matches!(key.lock, Lock::Token(_)) => Ok((&key.id, None)),
-        Some(key) => Ok((&key.id, Some(replay_key(id, by_first_key, message)))),
-        None if !any_active => Err(Reason::NoActiveKey),
-        None if !any_spelled => Err(Reason::MalformedSignature),
-        None => Err(Reason::BadSignature),
     }
 }
 
@@ -369,14 +322,5 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// The message's name among repeats: its signed id, else the first key's MAC, else its hash.
-fn replay_key(id: &[u8], by_first_key: Option<ReplayKey>, message: Message<'_>) -> ReplayKey {
-    by_first_key.unwrap_or_else(|| {
-        let hash = if id.is_empty() {
-            sha256(message.pieces())
-        } else {
-            sha256([id])
-        };
-        ReplayKey::from_bytes(first_half(&hash))
-    })
-}
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,15 @@ impl Authority {
 
     /// One between this and those that are signed.
     pub(super) fn below(&self) -> Self {
-        let (key, params) = (KeyPair::generate().unwrap(), authority("Between"));
+        self.below_until(None)
+    }
+
+    /// The same, which ends at a time.
+    pub(super) fn below_until(&self, end: Option<SystemTime>) -> Self {
+        let (key, mut params) = (KeyPair::generate().unwrap(), authority("Between"));
+        if let Some(end) = end {
+            params.not_after = end.into();
+        }
         let own = params.signed_by(&key, &self.issuer).unwrap();
         Self {
             certificate: own.der().clone(),
@@ -107,6 +115,10 @@ fn access(url: &str) -> CustomExtension {
 /// A URL that a scheme allows on `host`, with whose certificate has to be there.
 pub(super) fn key_url(host: &str, path: &str, certificate: Option<(&[&str], &[&str])>) -> KeyUrl {
     let mut key_url = serde_json::json!({ "from": "header:x-key", "https": { "hosts": [host] } });
+    let digest = match certificate {
+        Some(_) => "rsa-sha256",
+        None => "ecdsa-p256",
+    };
     if let Some((names, issuers)) = certificate {
         key_url["certificate"] = serde_json::json!({ "names": names, "issuers": issuers });
     }
@@ -115,7 +127,7 @@ pub(super) fn key_url(host: &str, path: &str, certificate: Option<(&[&str], &[&s
         "sign": "{body}",
         "key-url": key_url,
         "signature": { "from": "header:x-acme", "encoding": "base64" },
-        "rules": [{ "digest": "rsa-sha256", "key": { "encoding": "public" } }],
+        "rules": [{ "digest": digest, "key": { "encoding": "public" } }],
     }))
     .unwrap();
     let key = Key::fetched(KeyId::parse("acme").unwrap());

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use countersign::{CertificateRule, FetchedKey, KeyUrl};
+use countersign::{CertificateRule, FetchedKey, KeyProblem, KeyUrl, Validity};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, Error};
@@ -59,18 +59,18 @@ impl Chain {
         trust: &Trust,
         now: SystemTime,
     ) -> Verdict {
-        let Ok(now) = now.duration_since(SystemTime::UNIX_EPOCH) else {
+        let Some(at) = since_epoch(now) else {
             return Verdict::Untrusted("the clock is not set");
         };
-        let now = UnixTime::since_unix_epoch(now);
         let mut why = "it has none of the names that the scheme asks for";
         for name in rule.names() {
             let Ok(name) = ServerName::try_from(name) else {
                 continue;
             };
-            match trust.check(&self.own, &self.issuers, &name, now) {
+            match trust.check(&self.own, &self.issuers, &name, at) {
                 Ok(()) => {
-                    return match FetchedKey::of_certificate(url.clone(), &self.own) {
+                    let holds = |at| trust.check(&self.own, &self.issuers, &name, at).is_ok();
+                    return match self.key(url, now, holds) {
                         Ok(key) => Verdict::Trusted(key),
                         Err(_) => Verdict::Untrusted("its key cannot be read"),
                     };
@@ -98,9 +98,32 @@ impl Chain {
         Verdict::Untrusted(why)
     }
 
+    /// The key, for as long as the chain `holds`: to the first end of a certificate in it that it hangs on. One that is
+    /// sent along and not needed may end before that.
+    fn key(
+        &self,
+        url: &KeyUrl,
+        now: SystemTime,
+        holds: impl Fn(UnixTime) -> bool,
+    ) -> Result<FetchedKey, KeyProblem> {
+        let key = FetchedKey::of_certificate(url.clone(), &self.own)?;
+        let ends = self.issuers.iter().filter_map(|issuer| {
+            let validity = Validity::of_certificate(issuer).ok()?;
+            validity.not_after().filter(|end| now < *end)
+        });
+        let without = |end: &SystemTime| since_epoch(*end).is_some_and(&holds);
+        let ends = ends.filter(|end| !without(end));
+        Ok(ends.fold(key, FetchedKey::not_after))
+    }
+
     fn last(&self) -> &CertificateDer<'static> {
         self.issuers.last().unwrap_or(&self.own)
     }
+}
+
+fn since_epoch(time: SystemTime) -> Option<UnixTime> {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.ok().map(UnixTime::since_unix_epoch)
 }
 
 fn pem(text: &[u8]) -> Option<Vec<CertificateDer<'static>>> {

@@ -61,7 +61,11 @@ impl Shop {
     }
 
     async fn outcome(&self, path: &str) -> Result<(), NoKey> {
-        self.keys.for_flow().fetch(self.url(path)).await.map(drop)
+        self.keys
+            .for_flow()
+            .fetch(self.url(path), SystemTime::now())
+            .await
+            .map(drop)
     }
 }
 
@@ -88,14 +92,18 @@ async fn a_key_is_fetched_once_however_many_ask() {
     let (one, other) = (shop.keys.for_flow(), shop.keys.for_flow());
 
     let all = (0..50).map(|n| if n % 2 == 0 { &one } else { &other });
-    let all = all.map(|flow| flow.fetch(shop.url("/a.pem")));
+    let all = all.map(|flow| flow.fetch(shop.url("/a.pem"), SystemTime::now()));
     let mut tasks = tokio::task::JoinSet::new();
     all.for_each(|fetching| drop(tasks.spawn(fetching)));
     let found = tasks.join_all().await;
 
     assert!(found.iter().all(Result::is_ok));
     assert_eq!(shop.asked(), 1);
-    assert!(one.fetch(shop.url("/a.pem")).await.is_ok());
+    assert!(
+        one.fetch(shop.url("/a.pem"), SystemTime::now())
+            .await
+            .is_ok()
+    );
     assert_eq!(shop.asked(), 1);
 }
 
@@ -104,12 +112,16 @@ async fn whoever_is_dropped_while_fetching_leaves_it_to_the_next() {
     let shop = shop().await;
     let flow = shop.keys.for_flow();
 
-    let mut first = flow.fetch(shop.url("/a.pem"));
+    let mut first = flow.fetch(shop.url("/a.pem"), SystemTime::now());
     let begun = std::future::poll_fn(|cx| std::task::Poll::Ready(first.as_mut().poll(cx))).await;
     assert!(begun.is_pending());
     drop(first);
 
-    assert!(flow.fetch(shop.url("/a.pem")).await.is_ok());
+    assert!(
+        flow.fetch(shop.url("/a.pem"), SystemTime::now())
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -120,7 +132,7 @@ async fn whoever_hangs_up_again_and_again_has_no_more_fetched_than_others() {
     let url = shop.url("/a.pem");
 
     for begun in 0..100 {
-        let mut one = flow.fetch(url.clone());
+        let mut one = flow.fetch(url.clone(), SystemTime::now());
         let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(one.as_mut().poll(cx))).await;
         assert_eq!(polled.is_pending(), begun < 10, "{begun}");
     }
@@ -141,7 +153,11 @@ async fn a_key_counts_on_while_it_cannot_be_had_again_and_made_up_urls_do_not_ke
     });
     let shop = shop.await;
     let flow = shop.keys.for_flow();
-    let fetch = async |path: &str| flow.fetch(shop.url(path)).await.map(drop);
+    let fetch = async |path: &str| {
+        flow.fetch(shop.url(path), SystemTime::now())
+            .await
+            .map(drop)
+    };
     // Not paused in between, where it would jump to the next deadline.
     let hours = async |hours: u64| {
         tokio::time::pause();
@@ -188,6 +204,45 @@ async fn a_key_counts_on_while_it_cannot_be_had_again_and_made_up_urls_do_not_ke
 }
 
 #[tokio::test]
+async fn a_key_counts_no_longer_than_its_certificate_whatever_is_remembered() {
+    let root = Authority::root();
+    let now = SystemTime::now();
+    let first = root.sign("sender.test", now + Duration::from_secs(600), None);
+    let second = root.sign("sender.test", now + Duration::from_secs(1200), None);
+    let stage = Arc::new(AtomicUsize::new(0));
+    let is_at = Arc::clone(&stage);
+    let shop = Shop::selling(root, LOOPBACK, move |_| {
+        match is_at.load(Ordering::SeqCst) {
+            0 => ware(&first),
+            1 => answer(StatusCode::SERVICE_UNAVAILABLE),
+            _ => ware(&second),
+        }
+    });
+    let shop = shop.await;
+    let flow = shop.keys.for_flow();
+    let after = |seconds| now + Duration::from_secs(seconds);
+    let fetch = async |seconds| {
+        let key = flow.fetch(shop.url("/a.pem"), after(seconds)).await;
+        key.map(|key| {
+            [600, 1200].map(|end| key.covers(after(end - 1)) && !key.covers(after(end + 1)))
+        })
+    };
+
+    assert_eq!(fetch(0).await, Ok([true, false]));
+    stage.store(1, Ordering::SeqCst);
+    assert_eq!(fetch(599).await, Ok([true, false]));
+    assert_eq!(shop.asked(), 1, "it was remembered");
+
+    assert_eq!(fetch(601).await, Err(NoKey::Unavailable));
+    assert_eq!(shop.asked(), 2, "it was fetched again");
+
+    let other = shop.keys.for_flow();
+    stage.store(2, Ordering::SeqCst);
+    let again = other.fetch(shop.url("/b.pem"), after(601)).await.unwrap();
+    assert!(again.covers(after(1199)) && !again.covers(after(1201)));
+}
+
+#[tokio::test]
 async fn made_up_urls_are_fetched_in_measure_and_what_is_known_stays_known() {
     let root = Authority::root();
     let good = root.sign("sender.test", in_ten_minutes(), None);
@@ -197,11 +252,19 @@ async fn made_up_urls_are_fetched_in_measure_and_what_is_known_stays_known() {
     });
     let shop = shop.await;
     let flow = shop.keys.for_flow();
-    assert!(flow.fetch(shop.url("/good.pem")).await.is_ok());
+    assert!(
+        flow.fetch(shop.url("/good.pem"), SystemTime::now())
+            .await
+            .is_ok()
+    );
 
     let mut outcomes = Vec::new();
     for n in 0..40 {
-        outcomes.push(flow.fetch(shop.url(&format!("/{n}.pem"))).await.map(drop));
+        outcomes.push(
+            flow.fetch(shop.url(&format!("/{n}.pem")), SystemTime::now())
+                .await
+                .map(drop),
+        );
     }
 
     assert_eq!(outcomes[..9], vec![Err(NoKey::Untrusted); 9]);
@@ -211,14 +274,24 @@ async fn made_up_urls_are_fetched_in_measure_and_what_is_known_stays_known() {
             .all(|outcome| *outcome == Err(NoKey::Unavailable))
     );
     assert!(shop.asked() <= 13, "{}", shop.asked());
-    assert!(flow.fetch(shop.url("/good.pem")).await.is_ok());
+    assert!(
+        flow.fetch(shop.url("/good.pem"), SystemTime::now())
+            .await
+            .is_ok()
+    );
     // What is known to lead to nothing is not asked for again.
     assert_eq!(
-        flow.fetch(shop.url("/0.pem")).await.map(drop),
+        flow.fetch(shop.url("/0.pem"), SystemTime::now())
+            .await
+            .map(drop),
         Err(NoKey::Untrusted)
     );
     // Another flow has its own measure.
-    let other = shop.keys.for_flow().fetch(shop.url("/x.pem")).await;
+    let other = shop
+        .keys
+        .for_flow()
+        .fetch(shop.url("/x.pem"), SystemTime::now())
+        .await;
     assert_eq!(other.map(drop), Err(NoKey::Untrusted));
 }
 
@@ -283,7 +356,7 @@ async fn a_server_that_is_not_what_it_says_is_not_believed() {
     let by_address = format!("127.0.0.1:{}", shop.receiver.address.port());
 
     let url = key_url(&by_address, "/a.pem", Some((&["sender.test"], &[])));
-    let outcome = shop.keys.for_flow().fetch(url).await;
+    let outcome = shop.keys.for_flow().fetch(url, SystemTime::now()).await;
 
     assert_eq!(outcome.map(drop), Err(NoKey::Unavailable));
     assert_eq!(shop.asked(), 0);
@@ -309,7 +382,13 @@ async fn an_issuer_that_the_sender_leaves_out_is_fetched() {
     let own = format!("localhost:{}", shop.receiver.address.port());
 
     let url = key_url(&own, "/a.pem", Some((&["sender.test"], &[&host])));
-    assert!(shop.keys.for_flow().fetch(url).await.is_ok());
+    assert!(
+        shop.keys
+            .for_flow()
+            .fetch(url, SystemTime::now())
+            .await
+            .is_ok()
+    );
     assert_eq!(issuers.unseen(), 1);
     assert_eq!(
         shop.outcome("/a.pem").await,
@@ -330,9 +409,12 @@ async fn a_set_of_keys_needs_no_certificate() {
     let host = format!("localhost:{}", shop.receiver.address.port());
     let flow = shop.keys.for_flow();
 
-    assert!(flow.fetch(key_url(&host, "/set", None)).await.is_ok());
-    let nothing = flow.fetch(key_url(&host, "/none", None)).await;
-    assert_eq!(nothing.map(drop), Err(NoKey::Untrusted));
+    let fetch = async |url| flow.fetch(url, SystemTime::now()).await.map(drop);
+    assert_eq!(fetch(key_url(&host, "/set", None)).await, Ok(()));
+    assert_eq!(
+        fetch(key_url(&host, "/none", None)).await,
+        Err(NoKey::Untrusted)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -344,7 +426,7 @@ async fn a_server_that_never_answers_is_given_up() {
     let host = format!("localhost:{}", silent.await.address.port());
 
     let url = key_url(&host, "/a.pem", Some((&["sender.test"], &[])));
-    let outcome = shop.keys.for_flow().fetch(url).await;
+    let outcome = shop.keys.for_flow().fetch(url, SystemTime::now()).await;
 
     assert_eq!(outcome.map(drop), Err(NoKey::Unavailable));
 }

@@ -24,7 +24,7 @@ struct Shelf {
 }
 
 impl KeySource for Shelf {
-    fn fetch(&self, url: KeyUrl) -> Fetching {
+    fn fetch(&self, url: KeyUrl, _now: SystemTime) -> Fetching {
         self.asked.lock().unwrap().push(url.as_str().to_owned());
         let label = match self.mislabels {
             true => key_url("https://keys.example.com/other.json"),

@@ -39,6 +39,8 @@ impl PublicKey {
         signature: &[u8],
         pieces: impl IntoIterator<Item = &'a [u8]>,
     ) -> bool {
+        #[cfg(test)]
+        CHECKS.set(CHECKS.get().wrapping_add(1));
         match self {
             #[cfg(feature = "ecdsa")]
             Self::Ecdsa(key, text) => {
@@ -68,6 +70,17 @@ impl PublicKey {
             Self::Rsa(key) => key.verifies(signature, pieces),
         }
     }
+}
+
+/// How often a public key was held against a signature by this thread.
+#[cfg(test)]
+pub(crate) fn checks() -> usize {
+    CHECKS.get()
+}
+
+#[cfg(test)]
+std::thread_local! {
+    static CHECKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(feature = "ed25519")]

@@ -6,7 +6,7 @@ use super::material::Material;
 use crate::key::{self, Validity};
 use crate::mac::{Digest, HashKey, MacKey, Tag, sha256};
 use crate::message::Message;
-use crate::{FetchedKey, Key, KeyError, KeyId};
+use crate::{FetchedKey, Key, KeyError, KeyId, KeyProblem, MAX_PUBLIC_CHECKS, Reason};
 
 /// A key, ready for use.
 pub(crate) struct PlanKey {
@@ -41,7 +41,7 @@ impl PlanKey {
         Ok(Self {
             id: key.id().clone(),
             lock: Lock::new(key, digest, &material.bytes)?,
-            validity: key.validity(),
+            validity: key.validity().and(material.validity),
             name: material
                 .name
                 .or_else(|| key.token_name().map(str::to_owned)),
@@ -55,26 +55,15 @@ impl PlanKey {
             id: key.id().clone(),
             lock: Lock::Fetched(Box::new(key.clone()), digest),
             validity: key.validity(),
-            name: None,
+            name: key.token_name().map(str::to_owned),
             labels,
         }
     }
 
-    /// The keys that stand in for this one, if it had to be fetched.
-    pub(crate) fn opened(&self, fetched: &FetchedKey) -> Vec<Self> {
-        let Lock::Fetched(key, digest) = &self.lock else {
-            return Vec::new();
-        };
-        let materials = fetched.materials().iter().cloned();
-        let opened =
-            materials.map(|material| Self::new(key, *digest, material, self.labels.clone()));
-        opened.filter_map(Result::ok).collect()
-    }
-
-    /// The key as it was configured, if it has to be fetched.
-    pub(crate) fn to_fetch(&self) -> Option<&Key> {
+    /// The key as it was configured, if it has to be fetched, and what it verifies.
+    pub(crate) fn to_fetch(&self) -> Option<(&Key, Digest)> {
         match &self.lock {
-            Lock::Fetched(key, _) => Some(key),
+            Lock::Fetched(key, digest) => Some((key, *digest)),
             _ => None,
         }
     }
@@ -95,10 +84,86 @@ impl PlanKey {
     /// Whether a token that names its key may mean this one.
     #[inline]
     pub(crate) fn is_meant(&self, name: Option<&[u8]>) -> bool {
-        match (&self.name, name) {
-            (Some(own), Some(name)) => own.as_bytes() == name,
-            _ => true,
+        is_same(self.name.as_deref(), name)
+    }
+
+    /// Whether bytes that were sent are what this key expects, where that is no MAC.
+    ///
+    /// What was `fetched` stands in for a key that has to be; `named` is the key that a token names.
+    pub(crate) fn opens(
+        &self,
+        sent: &[u8],
+        message: Message<'_>,
+        fetched: Option<&FetchedKey>,
+        named: Option<&[u8]>,
+        now: SystemTime,
+        checks: &mut Checks,
+    ) -> Result<bool, Reason> {
+        let Lock::Fetched(..) = &self.lock else {
+            return Ok(self.is_meant(named) && self.lock.opens(sent, message, checks)?);
+        };
+        for key in fetched.map(FetchedKey::keys).unwrap_or_default() {
+            let name = key.name.as_deref().or(self.name.as_deref());
+            let counts = key.validity.covers(now) && is_same(name, named);
+            if counts && key.lock.opens(sent, message, checks)? {
+                return Ok(true);
+            }
         }
+        Ok(false)
+    }
+}
+
+/// Whether a token that names `named` may mean the key of this name: what has no name may be any.
+fn is_same(own: Option<&str>, named: Option<&[u8]>) -> bool {
+    match (own, named) {
+        (Some(own), Some(named)) => own.as_bytes() == named,
+        _ => true,
+    }
+}
+
+/// A public key of what was fetched, ready for use.
+pub(crate) struct Opened {
+    lock: Lock,
+    name: Option<String>,
+    validity: Validity,
+}
+
+impl Opened {
+    /// Reads a key for signatures of this kind.
+    pub(crate) fn new(digest: Digest, material: Material) -> Result<Self, KeyProblem> {
+        Ok(Self {
+            lock: Lock::public(digest, &material.bytes)?,
+            name: material.name,
+            validity: material.validity,
+        })
+    }
+
+    /// Has it count no longer from this instant on.
+    pub(crate) fn end_at(&mut self, time: SystemTime) {
+        self.validity = self.validity.and(Validity::until(time));
+    }
+
+    pub(crate) fn covers(&self, now: SystemTime) -> bool {
+        self.validity.covers(now)
+    }
+}
+
+/// How often public keys may still be held against signatures of one request.
+pub(crate) struct Checks(usize);
+
+impl Checks {
+    /// Those of a request of which nothing was looked at yet.
+    pub(crate) fn of_a_request() -> Self {
+        Self(MAX_PUBLIC_CHECKS)
+    }
+
+    #[cfg_attr(
+        not(any(feature = "ecdsa", feature = "ed25519", feature = "rsa")),
+        expect(dead_code, reason = "only public keys are counted")
+    )]
+    fn take(&mut self) -> Result<(), Reason> {
+        self.0 = self.0.checked_sub(1).ok_or(Reason::TooManySignatures)?;
+        Ok(())
     }
 }
 
@@ -118,11 +183,22 @@ impl Lock {
         if let Some(mac) = MacKey::new(digest, material) {
             return Ok(Self::Mac(mac));
         }
-        #[cfg(any(feature = "ecdsa", feature = "ed25519", feature = "rsa"))]
-        let lock = crate::mac::PublicKey::new(digest, material).map(Self::Public);
-        #[cfg(not(any(feature = "ecdsa", feature = "ed25519", feature = "rsa")))]
-        let lock = Err(crate::KeyProblem::NotBuilt(digest.feature()));
-        lock.map_err(|problem| KeyError::of(key.id(), problem))
+        Self::public(digest, material).map_err(|problem| KeyError::of(key.id(), problem))
+    }
+
+    #[cfg(any(feature = "ecdsa", feature = "ed25519", feature = "rsa"))]
+    fn public(digest: Digest, material: &[u8]) -> Result<Self, KeyProblem> {
+        crate::mac::PublicKey::new(digest, material).map(Self::Public)
+    }
+
+    #[cfg(not(any(feature = "ecdsa", feature = "ed25519", feature = "rsa")))]
+    fn public(digest: Digest, _material: &[u8]) -> Result<Self, KeyProblem> {
+        Err(KeyProblem::NotBuilt(digest.feature()))
+    }
+
+    /// Whether nothing about it is secret.
+    pub(crate) fn is_public(&self) -> bool {
+        !matches!(self, Self::Hash(_) | Self::Mac(_) | Self::Token(_))
     }
 
     /// What this key signs a message with, unless it can only verify.
@@ -154,13 +230,21 @@ impl Lock {
         not(any(feature = "ecdsa", feature = "ed25519", feature = "rsa")),
         expect(unused_variables, reason = "only public keys look at the message")
     )]
-    pub(crate) fn opens(&self, sent: &[u8], message: Message<'_>) -> bool {
+    fn opens(
+        &self,
+        sent: &[u8],
+        message: Message<'_>,
+        checks: &mut Checks,
+    ) -> Result<bool, Reason> {
         match self {
             #[cfg(any(feature = "ecdsa", feature = "ed25519", feature = "rsa"))]
-            Self::Public(key) => key.verifies(sent, message.pieces()),
+            Self::Public(key) => {
+                checks.take()?;
+                Ok(key.verifies(sent, message.pieces()))
+            }
             // Of equal length, whatever was sent.
-            Self::Token(tag) => tag.matches(&Tag::of(&sha256([sent]))).into(),
-            Self::Fetched(..) | Self::Hash(_) | Self::Mac(_) => false,
+            Self::Token(tag) => Ok(tag.matches(&Tag::of(&sha256([sent]))).into()),
+            Self::Fetched(..) | Self::Hash(_) | Self::Mac(_) => Ok(false),
         }
     }
 }

@@ -4,11 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use crate::KeyProblem;
 use crate::encoding::{decode_base64_key, decode_hex_key};
 use crate::json::{Document, Pointer};
 use crate::mac;
 use crate::scheme::{KeyEncoding, KeyForm};
+use crate::{KeyProblem, Validity};
 
 /// What a signature is made with or verified with.
 #[derive(Clone)]
@@ -16,6 +16,8 @@ pub(crate) struct Material {
     /// The name under which tokens refer to it.
     pub(crate) name: Option<String>,
     pub(crate) bytes: Zeroizing<Vec<u8>>,
+    /// When it counts, where it is of a certificate.
+    pub(crate) validity: Validity,
 }
 
 /// Reads what is fetched: a public key in PEM, or a set of JSON Web Keys.
@@ -27,12 +29,12 @@ pub(crate) fn read_public(text: &[u8]) -> Result<Vec<Material>, KeyProblem> {
     read(&form, text)
 }
 
-/// The public key of a certificate in DER.
+/// The public key of a certificate in DER, for as long as the certificate counts.
 pub(crate) fn read_certificate(der: &[u8]) -> Result<Material, KeyProblem> {
-    let bytes = mac::certificate::public_key(der.to_vec())?;
+    let bytes = mac::certificate::public_key(der)?;
     Ok(Material {
-        name: None,
-        bytes: Zeroizing::new(bytes),
+        validity: Validity::of_certificate(der)?,
+        ..Material::of(bytes)
     })
 }
 
@@ -47,7 +49,7 @@ pub(crate) fn read(form: &KeyForm, text: &[u8]) -> Result<Vec<Material>, KeyProb
         KeyEncoding::Hex => decode_hex_key(text).ok_or("hex digits"),
         KeyEncoding::Html => Ok(html(text)),
         KeyEncoding::Public if text.trim_ascii_start().starts_with(b"{") => return jwk(text),
-        KeyEncoding::Public => return pem(text).map(one),
+        KeyEncoding::Public => return Ok(vec![pem(text)?]),
         KeyEncoding::Sha1 => Ok(mac::sha1(text).to_vec()),
         KeyEncoding::Text => Ok(text.to_vec()),
     };
@@ -57,15 +59,19 @@ pub(crate) fn read(form: &KeyForm, text: &[u8]) -> Result<Vec<Material>, KeyProb
             wanted: length,
             found: bytes.len(),
         }),
-        _ => Ok(one(bytes)),
+        _ => Ok(vec![Material::of(bytes)]),
     }
 }
 
-fn one(bytes: Vec<u8>) -> Vec<Material> {
-    vec![Material {
-        name: None,
-        bytes: Zeroizing::new(bytes),
-    }]
+impl Material {
+    /// What has no name and counts always.
+    fn of(bytes: Vec<u8>) -> Self {
+        Self {
+            name: None,
+            bytes: Zeroizing::new(bytes),
+            validity: Validity::default(),
+        }
+    }
 }
 
 /// The text with each HTML entity of markup replaced once.
@@ -99,7 +105,7 @@ fn html(text: &[u8]) -> Vec<u8> {
 }
 
 /// The SubjectPublicKeyInfo of a public key or a certificate in PEM; of a chain of certificates, that of the first.
-fn pem(text: &[u8]) -> Result<Vec<u8>, KeyProblem> {
+fn pem(text: &[u8]) -> Result<Material, KeyProblem> {
     const FORM: KeyProblem = KeyProblem::Encoding("a public key or a certificate in PEM");
     let text = str::from_utf8(text).map_err(|_| FORM)?.trim();
     let body = |kind: &str| {
@@ -115,8 +121,8 @@ fn pem(text: &[u8]) -> Result<Vec<u8>, KeyProblem> {
         STANDARD.decode(digits).ok()
     };
     match (body("PUBLIC KEY"), body("CERTIFICATE")) {
-        (Some(key), _) => Ok(key),
-        (None, Some(certificate)) => mac::certificate::public_key(certificate),
+        (Some(key), _) => Ok(Material::of(key)),
+        (None, Some(certificate)) => read_certificate(&certificate),
         (None, None) => Err(FORM),
     }
 }
@@ -154,7 +160,7 @@ fn jwk(text: &[u8]) -> Result<Vec<Material>, KeyProblem> {
         let name = member("kid").and_then(|name| String::from_utf8(name.into_owned()).ok());
         Some(Material {
             name,
-            bytes: Zeroizing::new(bytes),
+            ..Material::of(bytes)
         })
     });
     let known: Vec<_> = known.collect();

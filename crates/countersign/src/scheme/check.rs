@@ -264,6 +264,9 @@ fn check_rules(scheme: &Form) -> Result<(), SchemeError> {
         {
             return Err(SchemeError::Nothing("slot of a label"));
         }
+        if rule.key.encoding == KeyEncoding::Public && rule.digest.can_sign() {
+            return Err(SchemeError::PublicSecret);
+        }
         if rule.key.prefix.as_ref().is_some_and(String::is_empty) {
             return Err(SchemeError::Prefix(String::new()));
         }

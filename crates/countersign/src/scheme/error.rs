@@ -47,6 +47,8 @@ pub enum SchemeError {
     Place(String),
     /// A text before signatures that is empty or holds a blank.
     Prefix(String),
+    /// A rule reads public keys for signatures that are made with a secret, or whose public keys have another form.
+    PublicSecret,
     /// What separates items cannot be told from what they hold.
     Separator(char),
     /// A message that covers neither body nor URL.
@@ -133,6 +135,9 @@ impl fmt::Display for SchemeError {
             }
             Self::Pointer(text) => write!(f, "`{text}` is not a JSON pointer like `/a/b`"),
             Self::Prefix(text) => write!(f, "`{text}` cannot stand before a signature"),
+            Self::PublicSecret => f.write_str(
+                "the key encoding `public` is for ECDSA and RSA: whoever knows a public key could make a MAC with it, and Ed25519 keys are `hex` or `base64`",
+            ),
             Self::Separator(separator) => write!(f, "`{separator}` cannot separate items"),
             Self::SignsNothing(text) => {
                 write!(

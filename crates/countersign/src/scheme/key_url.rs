@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Https, Place, SchemeError};
 use crate::element::Source;
 use crate::fetched::{CertificateRule, KeyUrl};
+use crate::mac::Digest;
 use crate::{Key, Reason};
 
 /// Where the key of a signature is found.
@@ -78,7 +79,12 @@ impl KeyUrlForm {
     }
 
     /// Where the key of this request is.
-    pub(crate) fn url(&self, source: &Source<'_>, key: &Key) -> Result<KeyUrl, Reason> {
+    pub(crate) fn url(
+        &self,
+        source: &Source<'_>,
+        key: &Key,
+        digest: Digest,
+    ) -> Result<KeyUrl, Reason> {
         let named = match (&self.from, key.url(), &self.at) {
             (Some(place), _, _) => place.read(source)?.ok_or(Reason::MissingElement)?,
             (None, Some(own), _) => own.as_bytes().into(),
@@ -89,7 +95,7 @@ impl KeyUrlForm {
             names: whose.names.iter().map(|name| spell(name, &stars)).collect(),
             issuers: whose.issuers.clone().into(),
         });
-        Ok(KeyUrl::new(url, certificate.map(Arc::new)))
+        Ok(KeyUrl::new(url, certificate.map(Arc::new), digest))
     }
 }
 

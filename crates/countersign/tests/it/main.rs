@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "whatever fails here is to be seen")]
 
 mod boundaries;
+#[cfg(feature = "rsa")]
+mod certificates;
 mod credentials;
 mod downgrades;
 mod flips;

@@ -137,3 +137,29 @@ proptest::proptest! {
         proptest::prop_assert!(Chain::read(&bytes).is_none());
     }
 }
+
+#[test]
+fn a_key_counts_to_the_first_end_of_a_certificate_that_it_hangs_on() {
+    let root = Authority::root();
+    let after = |seconds| now() + Duration::from_secs(seconds);
+    let (brief, lasting) = (root.below_until(Some(after(100))), root.below());
+    let foreign = Authority::root().below_until(Some(after(10)));
+    let gone = Authority::root().below_until(Some(now() - HOUR));
+    let by = |issuer: &Authority, end| issuer.sign("sender.test", after(end), None);
+
+    for (chain, end) in [
+        (by(&root, 200), 200),
+        (by(&lasting, 200) + &lasting.pem, 200),
+        (by(&brief, 200) + &brief.pem, 100),
+        (by(&brief, 50) + &brief.pem, 50),
+        // What is sent along and not needed ends nothing.
+        (by(&lasting, 200) + &lasting.pem + &foreign.pem, 200),
+        (by(&brief, 200) + &gone.pem + &brief.pem + &foreign.pem, 100),
+    ] {
+        let Verdict::Trusted(key) = judged(&chain, &["sender.test"], &[], &root) else {
+            panic!("{chain}");
+        };
+        assert!(key.covers(now()) && key.covers(after(end)), "{end}");
+        assert!(!key.covers(after(end + 1)), "{end}");
+    }
+}
