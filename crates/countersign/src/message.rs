@@ -70,17 +70,23 @@ impl Template {
         self.covers_url || self.parts.iter().any(target)
     }
 
-    /// Whether parts stand side by side with nothing between that tells them apart.
-    pub(crate) fn is_ambiguous(&self) -> bool {
-        let is_clear = |pair: &[Part; 2]| {
-            matches!(
-                pair,
-                [Part::Literal(_) | Part::Secret, _]
-                    | [_, Part::Literal(_) | Part::Secret]
-                    | [Part::UrlBase, Part::Target]
-            )
+    /// Whether parts stand side by side with nothing between that tells them apart. A time whose digits are counted
+    /// is told from its only neighbour.
+    pub(crate) fn is_ambiguous(&self, counted: bool) -> bool {
+        let is_fixed =
+            |part: Option<&Part>| matches!(part, None | Some(Part::Literal(_) | Part::Secret));
+        let is_clear = |(place, pair): (usize, &[Part; 2])| match pair {
+            [Part::Literal(_) | Part::Secret, _]
+            | [_, Part::Literal(_) | Part::Secret]
+            | [Part::UrlBase, Part::Target] => true,
+            [Part::Timestamp, _] => {
+                let before = place.checked_sub(1);
+                counted && is_fixed(before.and_then(|before| self.parts.get(before)))
+            }
+            [_, Part::Timestamp] => counted && is_fixed(self.parts.get(place.saturating_add(2))),
+            _ => false,
         };
-        !self.parts.array_windows().all(is_clear)
+        !self.parts.array_windows().enumerate().all(is_clear)
     }
 
     /// Whether no digit of a timestamp can have come from what stands beside it, or gone there.

@@ -101,6 +101,9 @@ impl Scheme {
         }
         let forms = &mut Arc::make_mut(&mut self.0).forms;
         for timestamp in forms.iter_mut().filter_map(|form| form.timestamp.as_mut()) {
+            if timestamp.unit != unit {
+                timestamp.digits = None;
+            }
             timestamp.unit = unit;
         }
         Ok(self)

@@ -61,6 +61,11 @@ impl Plan {
         }
     }
 
+    /// How many digits a time has, where the scheme says so.
+    fn digits(&self) -> Option<usize> {
+        self.form.timestamp.as_ref()?.digits
+    }
+
     /// Refuses a time of which a digit could be another part's. Where a window is set, the window does.
     pub(crate) fn keeps_time_apart(&self, timestamp: &[u8], body: &[u8]) -> Result<(), Reason> {
         let whole = match self.unit {
@@ -120,6 +125,12 @@ impl Plan {
             (None, Some(text)) => text,
             (None, None) => found.timestamp.ok_or(Reason::MissingTimestamp)?,
         };
+        if self
+            .digits()
+            .is_some_and(|digits| timestamp.len() != digits)
+        {
+            return Err(Reason::MalformedTimestamp);
+        }
         let time = unit.read(timestamp).ok_or(Reason::MalformedTimestamp)?;
         Ok(Elements {
             timestamp,

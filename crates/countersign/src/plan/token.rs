@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::Plan;
 use crate::Reason;
 use crate::grammar::Found;
-use crate::json::{Document, Pointer};
+use crate::json::{Document, Pointer, Value};
 use crate::message::Template;
 use crate::scheme::Grammar;
 
@@ -46,6 +46,11 @@ impl<'a> Token<'a> {
         let member = |name: &str| head.find(&Pointer::of(name)).map_err(|_| MALFORMED);
         let text = |name: &str| Ok(member(name)?.and_then(|value| value.text()));
         let algorithm_fits = text("alg")?.is_some_and(|text| *text == *algorithm.as_bytes());
+        let key = match member("kid")? {
+            None => None,
+            Some(Value::Text(_)) => text("kid")?,
+            Some(_) => return Err(MALFORMED),
+        };
         // An extension that must be understood is one that is not understood here.
         if !algorithm_fits || member("crit")?.is_some() {
             return Err(MALFORMED);
@@ -54,7 +59,7 @@ impl<'a> Token<'a> {
             head: written,
             body,
             claims: decode(body)?,
-            key: text("kid")?.map(|text| text.into_owned()),
+            key: key.map(|text| text.into_owned()),
         })
     }
 

@@ -5,6 +5,7 @@ use http::HeaderName;
 use super::SchemeError;
 use super::description::{Description, Form, Grammar, KeyEncoding, Place, Rule, Sign};
 use super::notation::List;
+use crate::Unit;
 use crate::handshake;
 use crate::message::{Part, Template};
 
@@ -26,12 +27,17 @@ fn check_form(form: &Form) -> Result<(), SchemeError> {
     check_grammar(&form.signature.grammar)?;
     check_places(form)?;
     check_signed(form)?;
+    check_digits(form)?;
     check_rules(form)?;
     form.messages().try_for_each(|message| {
         if !message.covers_anything() && form.unsigned_body.is_none() {
             return Err(SchemeError::SignsNothing(message.to_string()));
         }
-        match message.is_ambiguous() && form.ambiguous.is_none() {
+        let counted = form
+            .timestamp
+            .as_ref()
+            .is_some_and(|time| time.digits.is_some());
+        match message.is_ambiguous(counted) && form.ambiguous.is_none() {
             true => Err(SchemeError::Ambiguous(message.to_string())),
             false => Ok(()),
         }
@@ -206,6 +212,17 @@ fn check_signed(form: &Form) -> Result<(), SchemeError> {
         }
     }
     Ok(())
+}
+
+/// As many digits as a time of this century has, in its unit.
+fn check_digits(form: &Form) -> Result<(), SchemeError> {
+    let Some(time) = &form.timestamp else {
+        return Ok(());
+    };
+    match (time.digits, time.unit) {
+        (None, _) | (Some(10), Unit::Seconds) | (Some(13), Unit::Milliseconds) => Ok(()),
+        (Some(digits), _) => Err(SchemeError::Digits(digits)),
+    }
 }
 
 /// Whether a message has the element by itself or inside of something else that it has.

@@ -310,6 +310,9 @@ pub(crate) struct Marks {
 pub(crate) struct TimestampForm {
     pub(crate) from: List<Place>,
     pub(crate) unit: Unit,
+    /// How many digits the sender always writes, so that none can come from what stands beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) digits: Option<usize>,
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -366,6 +369,8 @@ impl KeyForm {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum KeyEncoding {
     Base64,
+    /// Two keys: what follows the prefix as base64, and the whole text.
+    Base64OrText,
     Hex,
     /// The text with its HTML entities decoded is the key.
     Html,

@@ -11,6 +11,8 @@ use crate::KeyError;
 pub enum SchemeError {
     /// Parts of a message stand side by side with nothing between that tells them apart.
     Ambiguous(String),
+    /// A timestamp of a length that no time has in its unit.
+    Digits(usize),
     /// A header carries two elements.
     DoubleHeader(String),
     /// A label stands for two digests, or for the timestamp as well.
@@ -84,6 +86,11 @@ impl fmt::Display for SchemeError {
                 f,
                 "`{text}` has parts side by side with nothing between that tells them apart; if the \
                  sender signs it so, say why in `ambiguous`"
+            ),
+            Self::Digits(digits) => write!(
+                f,
+                "no timestamp has {digits} digits: `digits` is 10 for `unit = \"seconds\"`, 13 for \
+                 \"milliseconds\", and left out otherwise"
             ),
             Self::DoubleHeader(name) => write!(f, "header `{name}` carries two elements"),
             Self::DoubleLabel(label) => write!(f, "label `{label}` has two meanings"),

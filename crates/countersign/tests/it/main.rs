@@ -6,6 +6,7 @@ mod boundaries;
 #[cfg(feature = "rsa")]
 mod certificates;
 mod credentials;
+mod digits;
 mod downgrades;
 mod flips;
 mod genuine;

@@ -154,6 +154,16 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("\"pair:t\"", "\"pair:v1\"", "label `v1` has two meanings"),
     ("\"pair:t\"", "\"pair:\"", "is not a label"),
     ("\"seconds\"", "\"minutes\"", "unknown variant `minutes`"),
+    (
+        "\"seconds\"",
+        "\"seconds\", digits = 13",
+        "`digits` is 10 for",
+    ),
+    (
+        "\"seconds\"",
+        "\"rfc3339\", digits = 20",
+        "no timestamp has 20 digits",
+    ),
     ("label = \"v1\", ", "", "a rule has no `label`"),
     ("label = \"v1\"", "label = \"v 1\"", "`v 1` is not a label"),
     (
