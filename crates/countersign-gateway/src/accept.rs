@@ -10,13 +10,13 @@ use std::time::{Duration, SystemTime};
 use countersign::Verified;
 use countersign_queue::{AppendError, NewEvent, Queue, Replay};
 use countersign_tower::{Refusal, VerifiedBody};
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use tower_service::Service;
 
 use crate::config::{Flow, ReplayPolicy};
 use crate::ingress::ledger::Ledger;
 use crate::ingress::reply::{self, Answer};
-use crate::rejections::NotStored;
+use crate::rejections::{NotStored, Outline};
 use crate::tally::UNPROCESSABLE;
 
 /// The inner service of a flow with steps: stores, then acknowledges.
@@ -61,14 +61,17 @@ impl Accept {
     }
 
     async fn store(self, request: Request<VerifiedBody>) -> Response<Answer> {
-        let event = self.event(request);
+        let (event, target) = self.event(request);
         let (key, bytes) = (event.key.clone(), event.body.len());
+        // For whoever lists what is refused here: the rest goes into the queue.
+        let method = event.method.clone();
         match self.queue.append(event).await {
             Ok(appended) if appended.duplicate && self.refuses_repeats() => {
                 tracing::debug!(flow.id = %self.flow.id, event.id = %appended.id, "a repeat");
                 let mut reply = reply::repeated();
                 // As the Layer leaves it: whoever stands in front tells of both alike.
                 reply.extensions_mut().insert(Refusal::Repeated);
+                reply.extensions_mut().insert(Outline::new(method, target));
                 reply
             }
             Ok(appended) => {
@@ -85,7 +88,11 @@ impl Accept {
                 );
                 reply::accepted(&self.flow.response, appended.id, appended.duplicate)
             }
-            Err(error) => self.refused(&error, bytes),
+            Err(error) => {
+                let mut reply = self.refused(&error, bytes);
+                reply.extensions_mut().insert(Outline::new(method, target));
+                reply
+            }
         }
     }
 
@@ -122,7 +129,8 @@ impl Accept {
         reply
     }
 
-    fn event(&self, request: Request<VerifiedBody>) -> NewEvent {
+    /// The event, and its target once more.
+    fn event(&self, request: Request<VerifiedBody>) -> (NewEvent, Uri) {
         let (parts, body) = request.into_parts();
         let received = SystemTime::now();
         let verified = body.verdict().verified();
@@ -132,7 +140,7 @@ impl Accept {
             ReplayPolicy::Off => None,
             ReplayPolicy::Acknowledge | ReplayPolicy::Refuse => body.replay_key(),
         };
-        NewEvent {
+        let event = NewEvent {
             organization: Arc::clone(&self.names.organization),
             flow: Arc::clone(&self.names.flow),
             received,
@@ -146,7 +154,8 @@ impl Accept {
             }),
             steps: Arc::clone(&self.names.steps),
             body: body.into_bytes(),
-        }
+        };
+        (event, parts.uri)
     }
 
     fn refuses_repeats(&self) -> bool {
@@ -181,7 +190,8 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::rejections::{Rejections, diagnose};
+    use crate::rejections::Rejections;
+    use crate::rejections::waiting::Waiting;
     use crate::tally::LABELS;
 
     #[test]
@@ -191,7 +201,7 @@ mod tests {
         let text = "[[flows]]\nid = \"orders\"\nauth = { mode = \"none\" }\n";
         let config = Config::parse(text, Path::new("test.toml")).unwrap();
         let flow = &config.flows[0];
-        let rejections = Rejections::new(SystemTime::now(), diagnose::queue().0);
+        let rejections = Rejections::new(SystemTime::now(), Waiting::default());
         let ledger = Arc::new(Ledger::new(flow, &Arc::new(rejections), None));
         let accept = Accept::new(Arc::clone(flow), std::iter::empty(), queue, ledger);
 

@@ -25,7 +25,8 @@ use crate::keysource::Keys;
 use crate::listener::{self, Limits, Responder};
 use crate::live::{Current, Live};
 use crate::rejections::Rejections;
-use crate::rejections::diagnose::{self, Waiting};
+use crate::rejections::diagnose;
+use crate::rejections::waiting::Waiting;
 use crate::tally::kept;
 use crate::tasks::Tasks;
 use crate::warnings;
@@ -60,8 +61,8 @@ impl App {
         let queue = Queue::open(&config.store.path, queue_options(&config))?;
         let registrations = Registrations::load(&config.store.path)?;
         let visitor = Client::for_strangers(&config.delivery.addresses, &[admin_address])?;
-        let (to_diagnose, waiting) = diagnose::queue();
-        let rejections = Arc::new(Rejections::new(SystemTime::now(), to_diagnose));
+        let waiting = Waiting::default();
+        let rejections = Arc::new(Rejections::new(SystemTime::now(), waiting.clone()));
         let backends = Backends {
             client: Client::new(&config.delivery.addresses, &[admin_address])?,
             guard: MemoryReplayGuard::new(REPLAY_KEYS),

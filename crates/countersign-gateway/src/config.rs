@@ -196,8 +196,8 @@ pub struct Flow {
     pub replay: Replay,
     /// What the sender is told once the event is durable.
     pub response: Feedback,
-    /// What other ways of signing are tried with, where refused requests are looked at.
-    pub(crate) spare: Option<Spare>,
+    /// What other ways of signing are tried with, one for each signature, where refused requests are looked at.
+    pub(crate) spare: Box<[Spare]>,
     /// What happens to a genuine request.
     pub then: Then,
 }

@@ -8,16 +8,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use countersign::{
-    Auth, Given, Key, KeyId, Keyring, PublicUrl, Scheme, Secret, Signed, Unit, Validity, Verified,
-    Verifier,
+    Auth, Given, Handshakes, Key, KeyId, Keyring, PublicUrl, Rejection, Scheme, Secret, Signed,
+    Unit, Unverified, Validity, Verified, Verifier,
 };
 use http::header::HOST;
 use http::{HeaderMap, Method};
 
-use crate::config::Flow;
+use crate::config::{Flow, Spare};
 use crate::moment;
 
+mod missing;
 mod variants;
+mod ways;
 
 /// A change after which the request is genuine.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,13 +36,11 @@ pub(crate) struct Case<'a> {
     /// What it was refused by.
     pub(crate) auth: &'a Auth,
     pub(crate) captured: Captured<'a>,
-    /// The verifier's own guess.
-    pub(crate) guess: Option<countersign::Hint>,
     pub(crate) now: SystemTime,
     /// Other flows that it may have been meant for.
     pub(crate) others: &'a [Arc<Flow>],
-    /// The scheme and its keys, where the secrets themselves are at hand.
-    pub(crate) spare: Option<(&'a Scheme, &'a Keyring)>,
+    /// The schemes and keys of the signatures in `auth`, in order, where the secrets themselves are at hand.
+    pub(crate) spare: &'a [Spare],
     pub(crate) url: PublicUrl<'a>,
     pub(crate) voice: Voice,
 }
@@ -72,8 +72,25 @@ impl Case<'_> {
         self.judge(self.auth, url, body, self.now).is_some()
     }
 
+    /// Whether it is the handshake by which a sender brings its secret.
+    pub(crate) fn brings_a_secret(&self, handshakes: &Handshakes) -> bool {
+        let request = self.signed(self.url, self.captured.body, self.now);
+        let offer = handshakes.offer(self.auth, self.captured.client, &request);
+        offer.is_some()
+    }
+
     /// All hints, the most likely first.
     pub(crate) fn hints(&self) -> Vec<Hint> {
+        let mut found = self.of_each_way();
+        if !found.iter().any(|hint| CERTAIN.contains(&hint.kind)) {
+            let flows = self.flows();
+            found.splice(0..0, flows);
+        }
+        found
+    }
+
+    /// Hints for one way of knowing senders, wherever they may be.
+    fn of_this_way(&self) -> Vec<Hint> {
         let mut found = self.unit();
         if found.is_empty() {
             found.extend(self.clock());
@@ -82,19 +99,23 @@ impl Case<'_> {
             return found;
         }
         found.extend(self.keys());
-        found.extend(self.flows());
-        found.extend(self.bodies());
-        found.extend(self.urls());
-        found.extend(self.secrets());
-        found.extend(self.schemes());
+        if matches!(self.auth, Auth::Signature(_)) {
+            found.extend(self.keys_of_others());
+            found.extend(self.bodies());
+            found.extend(self.urls());
+            found.extend(self.secrets());
+            found.extend(self.schemes());
+        }
+        if found.is_empty() {
+            found.extend(self.missing());
+        }
         found
     }
 
     /// The same request with its time in another unit; only where its time makes no sense now.
     fn unit(&self) -> Vec<Hint> {
-        let Some((scheme, keys)) = self.spare else {
-            let guess = self.guess.map(|guess| Hint::new("unit", guess.to_string()));
-            return guess.into_iter().collect();
+        let Some(Spare { scheme, keys }) = self.spare.first() else {
+            return self.guess().into_iter().collect();
         };
         let as_it_is = self.passes(self.auth);
         if as_it_is.is_some_and(|genuine| self.is_recent(&genuine)) {
@@ -122,15 +143,24 @@ impl Case<'_> {
             .collect()
     }
 
+    /// What the verifier itself makes of the time.
+    fn guess(&self) -> Option<Hint> {
+        let guess = self.verdict().err()?.hint()?;
+        Some(Hint::new("unit", guess.to_string()))
+    }
+
     fn clock(&self) -> Option<Hint> {
         let genuine = self.passes(self.auth)?;
-        let when = moment::distance(genuine.time()?, self.now);
-        Some(Hint::new(
-            "clock",
-            format!(
-                "genuine but for its time: it was signed {when}. An old capture, or the clock of one side is off"
-            ),
-        ))
+        let time = genuine.time()?;
+        let when = moment::distance(time, self.now);
+        let when = match time > self.now {
+            true => format!("it says that it was signed {when}"),
+            false => format!("it was signed {when}"),
+        };
+        let text = format!(
+            "genuine but for its time: {when}. An old capture, or the clock of one side is off"
+        );
+        Some(Hint::new("clock", text))
     }
 
     /// Keys before or after their time.
@@ -169,52 +199,90 @@ impl Case<'_> {
             .collect()
     }
 
+    /// Keys of other flows, where those are at hand.
+    fn keys_of_others(&self) -> Vec<Hint> {
+        let Some(own) = self.spare.first() else {
+            return Vec::new();
+        };
+        let spares = self
+            .others
+            .iter()
+            .flat_map(|flow| flow.spare.iter().map(move |spare| (flow, spare)));
+        // With the same scheme it is genuine for that flow as it is.
+        let other_schemes = spares.filter(|(_, spare)| spare.scheme.name() != own.scheme.name());
+        let passing = other_schemes.filter_map(|(flow, spare)| {
+            let genuine = self.passes(&auth(&own.scheme, &spare.keys)?)?;
+            let key = genuine.key().map(KeyId::to_string).unwrap_or_default();
+            let text = format!(
+                "genuine with the key `{key}` of the flow `{}`: the keys are mixed up",
+                flow.id
+            );
+            Some(Hint::new("flow", text))
+        });
+        passing.collect()
+    }
+
     fn bodies(&self) -> Vec<Hint> {
         let body = self.captured.body;
-        let line_ends = variants::line_ends(body)
-            .into_iter()
-            .map(|way| ("line_end", way));
-        let json = variants::json(body).into_iter().map(|way| ("json", way));
-        let passes = |body: &[u8]| self.attempt(self.auth, self.url, body, self.now).is_some();
-        line_ends
-            .chain(json)
-            .filter(|(_, (_, body))| passes(body))
-            .map(|(kind, (words, _))| {
-                Hint::new(
-                    kind,
-                    format!("genuine {words}: something on the way changes the body"),
-                )
-            })
-            .collect()
+        let tried = |kind, ways: Vec<(&str, Vec<u8>)>| -> Vec<Hint> {
+            let passes = |body: &[u8]| self.attempt(self.auth, self.url, body, self.now).is_some();
+            let passing = ways.into_iter().filter(|(_, body)| passes(body));
+            let text = |words| format!("genuine {words}: something on the way changes the body");
+            passing
+                .map(|(words, _)| Hint::new(kind, text(words)))
+                .collect()
+        };
+        let line_ends = tried("line_end", variants::line_ends(body));
+        match line_ends.is_empty() {
+            true => tried("json", variants::json(body)),
+            // A line end is white space of JSON, too.
+            false => line_ends,
+        }
     }
 
     fn urls(&self) -> Vec<Hint> {
         let captured = self.captured;
-        let host = captured.headers.get(HOST);
-        let host = host.and_then(|host| host.to_str().ok());
-        let seen = match (captured.base, host) {
-            ("", Some(host)) => format!("https://{host}"),
-            (base, _) => base.to_owned(),
+        let told = |name: &str| captured.headers.get(name)?.to_str().ok();
+        let mut seen: Vec<String> = match captured.base {
+            "" => Vec::new(),
+            base => vec![base.to_owned()],
         };
-        variants::urls(self.url.base, self.url.target, &seen)
-            .into_iter()
-            .filter(|(base, target)| {
-                let url = PublicUrl::new(base, target);
-                self.attempt(self.auth, url, captured.body, self.now)
+        let hosts = [told("x-forwarded-host"), told(HOST.as_str())];
+        seen.extend(
+            hosts
+                .into_iter()
+                .flatten()
+                .map(|host| format!("https://{host}")),
+        );
+        let others = self.others.iter();
+        seen.extend(others.filter_map(|flow| flow.policy.public_url().map(str::to_owned)));
+        let mut found: Vec<(String, String)> = Vec::new();
+        for (base, target) in variants::urls(self.url.base, self.url.target, &seen) {
+            // The port that goes without saying is told only where it has to be said.
+            let with_port = |(known, path): &(String, String)| {
+                *path == target && variants::without_port(&base) == known.as_str()
+            };
+            let url = PublicUrl::new(&base, &target);
+            if !found.iter().any(with_port)
+                && self
+                    .attempt(self.auth, url, captured.body, self.now)
                     .is_some()
-            })
-            .map(|(base, target)| {
-                let target = match (self.voice, target.split_once('?')) {
-                    (Voice::Configuration, Some((path, _))) => format!("{path}?…"),
-                    _ => target,
-                };
-                Hint::new("url", format!("genuine for the public URL {base}{target}"))
-            })
-            .collect()
+            {
+                found.push((base, target));
+            }
+        }
+        let texts = found.into_iter().map(|(base, target)| {
+            let target = match (self.voice, target.split_once('?')) {
+                (Voice::Configuration, Some((path, _))) => format!("{path}?…"),
+                _ => target,
+            };
+            format!("genuine for the public URL {base}{target}")
+        });
+        texts.map(|text| Hint::new("url", text)).collect()
     }
 
     fn secrets(&self) -> Vec<Hint> {
-        let Some((scheme, keys)) = self.spare else {
+        let Some(Spare { scheme, keys }) = self.spare.first() else {
             return Vec::new();
         };
         let readings = keys.iter().filter_map(Key::secret);
@@ -229,7 +297,7 @@ impl Case<'_> {
     }
 
     fn schemes(&self) -> Vec<Hint> {
-        let Some((scheme, keys)) = self.spare else {
+        let Some(Spare { scheme, keys }) = self.spare.first() else {
             return Vec::new();
         };
         let others = Scheme::presets().filter(|other| other.name() != scheme.name());
@@ -281,23 +349,41 @@ impl Case<'_> {
         body: &[u8],
         now: SystemTime,
     ) -> Option<Verified> {
-        let Captured {
-            method, headers, ..
-        } = self.captured;
-        let signed = Signed {
-            method,
-            url,
-            headers,
-            body,
-            now,
-        };
         let client = self.captured.client;
         let given = Given {
             client,
             ..Given::default()
         };
-        auth.check_head_from(client, method, headers).ok()?;
+        let signed = self.signed(url, body, now);
+        auth.check_head_from(client, signed.method, signed.headers)
+            .ok()?;
         auth.judge(&signed, given).ok()
+    }
+
+    /// Why it is refused as it is. A password or a key that somebody else has is no reason.
+    fn verdict(&self) -> Result<(), Rejection> {
+        let client = self.captured.client;
+        let given = Given {
+            client,
+            ..Given::default()
+        };
+        let signed = self.signed(self.url, self.captured.body, self.now);
+        self.auth
+            .check_head_from(client, signed.method, signed.headers)?;
+        match self.auth.judge(&signed, given) {
+            Err(Unverified::Rejected(rejection)) => Err(rejection),
+            _ => Ok(()),
+        }
+    }
+
+    fn signed<'s>(&'s self, url: PublicUrl<'s>, body: &'s [u8], now: SystemTime) -> Signed<'s> {
+        Signed {
+            method: self.captured.method,
+            url,
+            headers: self.captured.headers,
+            body,
+            now,
+        }
     }
 
     /// Whether the signed time is one that somebody could mean.
@@ -352,5 +438,7 @@ fn when(validity: Validity, now: SystemTime) -> String {
 pub(crate) const NOTHING: &str = "nothing that was tried makes it genuine: look for another secret, or for \
     something between the sender and this capture that changes the body";
 
+/// The kinds of hints that say enough: whoever's request it is, these make it pass.
+const CERTAIN: [&str; 2] = ["clock", "unit"];
 /// How long ago or ahead a capture's time may lie to be believed: ten years.
 const MEANT: Duration = Duration::from_secs(10 * 365 * 86_400);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use countersign_tower::{ClientAddress, Handshake, Refusal, Refused};
-use http::request::Parts;
 use http::{HeaderMap, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -19,7 +18,7 @@ use crate::forward::Peer;
 use crate::handshake::Visits;
 use crate::listener::{Responder, Unread};
 use crate::live::Current;
-use crate::rejections::{NotStored, Rejections, Sender, Sketch};
+use crate::rejections::{NotStored, Outline, Rejections, Sender, Sketch, Unreadable};
 
 mod chatter;
 pub(crate) mod client;
@@ -38,6 +37,8 @@ pub(crate) struct Ingress {
     visits: Visits,
     /// How often requests to no flow are told.
     strays: Arc<Chatter>,
+    /// How often that is told which is no request.
+    unreadable: Arc<Chatter>,
 }
 
 impl Ingress {
@@ -48,6 +49,7 @@ impl Ingress {
             rejections,
             visits,
             strays: Arc::default(),
+            unreadable: Arc::default(),
         }
     }
 
@@ -87,13 +89,13 @@ impl Ingress {
         &self,
         endpoint: &Endpoint,
         handshake: &Handshake,
-        peer: SocketAddr,
+        sender: Sender,
     ) -> Option<Response<Body>> {
         let url = handshake.visit();
         if url.is_some_and(|url| !self.visits.begin(&endpoint.flow.id, url)) {
             return Some(reply::not_now(RETRY_AFTER));
         }
-        endpoint.ledger.shaken(peer);
+        endpoint.ledger.shaken(sender);
         None
     }
 }
@@ -108,7 +110,7 @@ impl Responder for Ingress {
             let live = self.current.load();
             let ingress = &live.config.ingress;
             live.routes.find(request.uri().path()).map(|endpoint| {
-                let client = endpoint.reads_address().then(|| {
+                let client = endpoint.notes_address().then(|| {
                     client::address(peer.ip(), request.headers(), |hop| ingress.trusts(hop))
                 });
                 (Arc::clone(endpoint), client.flatten(), ingress.body_timeout)
@@ -117,14 +119,12 @@ impl Responder for Ingress {
         let mut response = match found {
             None => self.stray(request, peer),
             Some((endpoint, client, body_timeout)) => {
-                if let Some(address) = client {
+                if let Some(address) = client.filter(|_| endpoint.reads_address()) {
                     request.extensions_mut().insert(ClientAddress(address));
                 }
                 if endpoint.forwards() {
                     request.extensions_mut().insert(Peer(peer));
                 }
-                // The head without its headers, which costs next to nothing.
-                let outline = endpoint.refuses_late().then(|| outline(&request));
                 let request = request.map(|body| Timed::new(body, body_timeout, &mut read));
                 let sender = || self.sender(request.headers(), peer);
                 let mut response = match endpoint.welcome(&request, sender).await {
@@ -132,11 +132,13 @@ impl Responder for Ingress {
                     None => endpoint.answer(request).await,
                 };
                 let handshake = response.extensions().get::<Handshake>();
-                if let Some(instead) =
-                    handshake.and_then(|handshake| self.shaken(&endpoint, handshake, peer))
-                {
+                if let Some(instead) = handshake.and_then(|handshake| {
+                    self.shaken(&endpoint, handshake, Sender { client, peer })
+                }) {
                     response = instead;
                 }
+                let outline = response.extensions_mut().remove::<Outline>();
+                let outline = outline.map(|Outline(head)| head);
                 if let Some(refusal) = response.extensions().get::<Refusal>().copied() {
                     // Taken out, so that it does not live as long as the sender takes to read its answer.
                     let refused = response.extensions_mut().remove::<Arc<Refused>>();
@@ -145,7 +147,7 @@ impl Responder for Ingress {
                     let head = refused.map(Refused::head).or(outline.as_ref());
                     let sender = match refused {
                         Some(refused) => self.sender(&refused.head().headers, peer),
-                        None => Sender { client: None, peer },
+                        None => Sender { client, peer },
                     };
                     let told = Told {
                         head,
@@ -168,14 +170,40 @@ impl Responder for Ingress {
         }
         response
     }
+
+    /// What cannot be read has no flow and no sender but the peer: whoever runs the gateway is told.
+    fn unreadable(&self, error: &hyper::Error, peer: SocketAddr) {
+        let Some(unreadable) = unreadable(error) else {
+            return;
+        };
+        let Some(suppressed) = self.unreadable.may_speak() else {
+            return;
+        };
+        let operator = self.current.load().config.organization.to_shared();
+        let sketch = Sketch::of_nothing(unreadable, Sender { client: None, peer });
+        let now = SystemTime::now();
+        let entry = self
+            .rejections
+            .note(None, operator, sketch, suppressed, now);
+        tracing::info!(
+            client.address = %peer,
+            reason = unreadable.as_str(),
+            %error,
+            rejection = entry.number,
+            suppressed = some(suppressed),
+            "refused: it cannot be read"
+        );
+    }
 }
 
-/// Method and target of a request.
-fn outline<B>(request: &Request<B>) -> Parts {
-    let mut outline = Request::new(());
-    *outline.method_mut() = request.method().clone();
-    *outline.uri_mut() = request.uri().clone();
-    outline.into_parts().0
+/// Whether a connection ended because what came over it is no request.
+fn unreadable(error: &hyper::Error) -> Option<Unreadable> {
+    match error {
+        error if error.is_parse_too_large() => Some(Unreadable::HeadTooLarge),
+        error if error.is_parse() => Some(Unreadable::Malformed),
+        // Who hangs up or is too slow has not said anything yet.
+        _ => None,
+    }
 }
 
 /// When a sender is asked to come again whose handshake there is no room for.

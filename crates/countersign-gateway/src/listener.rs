@@ -5,6 +5,7 @@
 pub(crate) mod descriptors;
 mod episode;
 mod lingering;
+mod patient;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -28,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use self::episode::Episode;
 pub(crate) use self::lingering::Unread;
 use self::lingering::{Lingering, Midway};
+use self::patient::Patient;
 use crate::config;
 use crate::tasks::Tasks;
 
@@ -42,6 +44,9 @@ pub(crate) trait Responder: Clone + Send + 'static {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// A connection ended with an error, such as a request that cannot be read.
+    fn unreadable(&self, _: &hyper::Error, _: SocketAddr) {}
 }
 
 /// Serves `responder` on `listener` until `stop`, each connection a task of `tasks`.
@@ -110,8 +115,8 @@ async fn converse(
     stop: CancellationToken,
 ) {
     let midway = Midway::default();
-    let stream = Lingering::new(stream, midway.clone());
-    let service = service_fn(move |request: Request<Incoming>| {
+    let stream = Lingering::new(Patient::new(stream), midway.clone());
+    let service = service_fn(|request: Request<Incoming>| {
         let responder = responder.clone();
         let midway = midway.clone();
         async move {
@@ -129,6 +134,7 @@ async fn converse(
         }
     };
     if let Err(error) = ended {
+        responder.unreadable(&error, peer);
         tracing::debug!(client.address = %peer, %error, "connection ended early");
     }
 }

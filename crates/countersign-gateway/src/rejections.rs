@@ -17,14 +17,16 @@ use countersign_tower::Refusal;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 
-pub(crate) use self::cause::{Cause, NotStored};
+pub(crate) use self::cause::{Cause, NotStored, Outline, Unreadable};
 use self::shown::{cut, names, shown};
+use self::waiting::Waiting;
 use crate::explain::Hint;
 
 mod cause;
 pub(crate) mod diagnose;
 mod keep;
 mod shown;
+pub(crate) mod waiting;
 
 /// One refused request.
 #[derive(Debug)]
@@ -112,12 +114,12 @@ pub(crate) struct Asked<'a> {
 pub(crate) struct Rejections {
     rings: Mutex<Rings>,
     since: SystemTime,
-    to_diagnose: diagnose::Sender,
+    to_diagnose: Waiting,
 }
 
 impl Rejections {
     /// None yet; what flows want to have looked at goes to `to_diagnose`.
-    pub(crate) fn new(now: SystemTime, to_diagnose: diagnose::Sender) -> Self {
+    pub(crate) fn new(now: SystemTime, to_diagnose: Waiting) -> Self {
         Self {
             rings: Mutex::default(),
             since: now,
@@ -155,7 +157,7 @@ impl Rejections {
 
     /// Has a request looked at more closely, if there is room for it.
     pub(crate) fn diagnose(&self, entry: &Arc<Entry>, head: &Parts, body: &Bytes) {
-        self.to_diagnose.send(entry, head, body);
+        diagnose::put(&self.to_diagnose, entry, head, body);
     }
 
     /// Those asked for, the newest first.
@@ -250,7 +252,7 @@ impl Sketch {
         };
         let read = match cause {
             Cause::NotStored(not_stored) => Some(not_stored.bytes),
-            Cause::Refused(_) => None,
+            Cause::Refused(_) | Cause::Unreadable(_) => None,
         };
         Self {
             cause,
@@ -269,6 +271,23 @@ impl Sketch {
                     .map_or("", |target| target.as_str()),
             )
             .into(),
+        }
+    }
+
+    /// What may be told of what is no request.
+    pub(crate) fn of_nothing(unreadable: Unreadable, sender: Sender) -> Self {
+        Self {
+            cause: Cause::Unreadable(unreadable),
+            clock_difference: None,
+            declared: None,
+            headers: Box::default(),
+            keys: Box::default(),
+            looking: false,
+            method: Box::default(),
+            observed: false,
+            read: None,
+            sender,
+            target: Box::default(),
         }
     }
 

@@ -45,7 +45,19 @@ pub(crate) fn of_keys(auth: &Auth, tally: Option<&Tally>, now: SystemTime) -> Ve
         id,
         validity,
     });
-    judge(&keys.collect::<Vec<_>>(), now)
+    let mut found = judge(&keys.collect::<Vec<_>>(), now);
+    let has_none =
+        |part: &Auth| matches!(part, Auth::Signature(verifier) if verifier.keys().next().is_none());
+    // Only where what senders brought is known, too.
+    if tally.is_some() && auth.parts().any(has_none) {
+        found.push(Warning {
+            help: "let its sender bring one: `countersign handshake FLOW`, then make the webhook there",
+            kind: "no_key",
+            key: None,
+            message: "there is no key yet: every request is refused".to_owned(),
+        });
+    }
+    found
 }
 
 /// Says at the start, and then once a day, what deserves a look, until `stop`.

@@ -91,7 +91,9 @@ fn a_genuine_request_of_one_frame_costs_no_allocation() {
         };
 
         let bare = allocations(Quiet, request());
-        let verified = allocations(layer.layer(Quiet), request());
+        let verified = allocations(layer.clone().layer(Quiet), request());
+        // What is kept of requests that are refused costs nothing where none is.
+        let keeping = allocations(layer.keep_refused(true).layer(Quiet), request());
 
         // With the feature, the proof is left in the request's extensions: the map and
         // its box, and the body's count of owners.
@@ -100,5 +102,6 @@ fn a_genuine_request_of_one_frame_costs_no_allocation() {
             verified <= bare + proof,
             "{preset}: {verified} against {bare}"
         );
+        assert_eq!(keeping, verified, "{preset}");
     }
 }

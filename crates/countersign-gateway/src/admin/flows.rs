@@ -45,6 +45,8 @@ pub(super) struct View {
     path: String,
     /// The address that signatures of URLs cover, as far as it is known.
     url: Option<String>,
+    /// `any` or `all`, where there are several ways in `auth`.
+    several: Option<&'static str>,
     auth: Vec<&'static str>,
     schemes: Vec<String>,
     window: Option<WindowView>,
@@ -192,6 +194,7 @@ impl View {
             organization: flow.organization.to_string(),
             url: policy.public_url().map(|base| format!("{base}{path}")),
             path,
+            several: several(policy.auth()),
             auth: policy.auth().parts().map(Auth::mode).collect(),
             schemes: verifiers(policy.auth())
                 .map(|verifier| verifier.scheme().name().to_owned())
@@ -258,6 +261,23 @@ impl WindowView {
             past_s: seconds(window.past()),
             future_s: seconds(window.future()),
         }
+    }
+}
+
+/// Whether any or all of several ways are asked for, apart from the address.
+fn several(auth: &Auth) -> Option<&'static str> {
+    match auth {
+        Auth::Any(_) => Some("any"),
+        Auth::All(members) => {
+            let is_more = |member: &&Auth| !matches!(member, Auth::Address(_));
+            let members: Vec<_> = members.iter().filter(is_more).collect();
+            match members[..] {
+                [] => None,
+                [one] => several(one),
+                _ => Some("all"),
+            }
+        }
+        _ => None,
     }
 }
 

@@ -13,7 +13,7 @@ use super::error::Problem;
 use super::flows::is_of;
 use super::token::Operator;
 use crate::moment;
-use crate::rejections::{self, Entry};
+use crate::rejections::{self, Entry, Unreadable};
 use crate::tally::LABELS;
 
 /// What can be asked of the list.
@@ -133,8 +133,8 @@ impl Asked {
 
     fn check_reason(&self) -> Result<(), Problem> {
         match self.reason.as_deref() {
-            Some(reason) if !LABELS.contains(&reason) => {
-                let mut labels = LABELS.to_vec();
+            Some(reason) if !labels().any(|label| label == reason) => {
+                let mut labels: Vec<_> = labels().collect();
                 labels.sort_unstable();
                 Err(Problem::bad_request(format!(
                     "`reason` is one of {}",
@@ -179,6 +179,12 @@ impl View {
             hints,
         }
     }
+}
+
+/// Every reason that an entry may have.
+fn labels() -> impl Iterator<Item = &'static str> {
+    let unreadable = Unreadable::ALL.into_iter().map(Unreadable::as_str);
+    LABELS.iter().copied().chain(unreadable)
 }
 
 const DEFAULT_LIMIT: usize = 50;

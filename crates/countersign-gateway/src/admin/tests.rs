@@ -21,7 +21,7 @@ use crate::deliver::{Client, Trust};
 use crate::ingress::endpoint::Backends;
 use crate::keysource::Keys;
 use crate::live::Live;
-use crate::rejections::diagnose;
+use crate::rejections::waiting::Waiting;
 
 mod document;
 mod flows;
@@ -68,7 +68,7 @@ impl Gateway {
         let config = Config::parse(CONFIG, Path::new("countersign.toml")).unwrap();
         let queue = Queue::open(&folder.path().join("events.db"), Options::default()).unwrap();
         let registrations = Registrations::load(&folder.path().join("events.db")).unwrap();
-        let rejections = Rejections::new(SystemTime::now(), diagnose::queue().0);
+        let rejections = Rejections::new(SystemTime::now(), Waiting::default());
         let rejections = Arc::new(rejections);
         let backends = Backends {
             client: Client::new(&config.delivery.addresses, &[]).unwrap(),

@@ -86,7 +86,7 @@ fn check(check: &Check, out: &mut Out, surroundings: Surroundings) -> anyhow::Re
         let kind = out.strong("warning").to_string();
         writeln!(
             out,
-            "{kind}: flow {}: {}; {}\n",
+            "{kind}: flow `{}`: {}; {}\n",
             flow.id, warning.message, warning.help
         )?;
     }

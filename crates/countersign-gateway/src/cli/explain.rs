@@ -11,8 +11,9 @@ use serde_json::json;
 
 use super::message::Message;
 use super::out::Out;
-use super::verify::{Judge, JudgeArgs, Refused, as_json, print};
+use super::verify::{Judge, JudgeArgs, as_json, print};
 use super::{NO, Usage, input};
+use crate::config::Spare;
 use crate::explain::{Captured, Case, Hint, NOTHING, Voice};
 use curl::{Curl, Data};
 use handshake::Shake;
@@ -63,7 +64,7 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     let hints = match &verdict {
         _ if shake.is_some() => Vec::new(),
         Ok(_) => Vec::new(),
-        Err(refused) => hints(&args.judge, &judge, *refused, &message, url, now)?,
+        Err(_) => hints(&args.judge, &judge, &message, url, now)?,
     };
     let mut notes: Vec<_> = message.notes.iter().map(ToString::to_string).collect();
     if verdict.is_err() && hints.is_empty() && shake.is_none() {
@@ -102,31 +103,25 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
 fn hints(
     args: &JudgeArgs,
     judge: &Judge,
-    refused: Refused,
     message: &Message,
     url: PublicUrl<'_>,
     now: SystemTime,
 ) -> anyhow::Result<Vec<Hint>> {
     let given = match judge {
-        Judge::Flow { .. } => None,
-        Judge::Keys(_) => Some((args.scheme.scheme()?, args.keys.keyring()?)),
+        Judge::Flow { .. } => Vec::new(),
+        Judge::Keys(_) => vec![Spare {
+            keys: args.keys.keyring()?,
+            scheme: args.scheme.scheme()?,
+        }],
     };
     let (auth, spare, others, voice) = match judge {
-        Judge::Flow { flow, others, .. } => {
-            let spare = flow
-                .spare
-                .as_ref()
-                .map(|spare| (&spare.scheme, &spare.keys));
-            (flow.policy.auth(), spare, &others[..], Voice::Configuration)
-        }
-        Judge::Keys(auth) => {
-            let spare = given.as_ref().map(|(scheme, keys)| (scheme, keys));
-            (auth, spare, &[][..], Voice::CommandLine)
-        }
-    };
-    let guess = match refused {
-        Refused::Rejected(rejection) => rejection.hint(),
-        Refused::Method | Refused::TooLarge { .. } => None,
+        Judge::Flow { flow, others, .. } => (
+            flow.policy.auth(),
+            &flow.spare[..],
+            &others[..],
+            Voice::Configuration,
+        ),
+        Judge::Keys(auth) => (auth, &given[..], &[][..], Voice::CommandLine),
     };
     let captured = Captured {
         method: &message.method,
@@ -138,7 +133,6 @@ fn hints(
     let case = Case {
         auth,
         captured,
-        guess,
         now,
         others,
         spare,

@@ -42,6 +42,8 @@ struct Flow {
     id: String,
     path: String,
     url: Option<String>,
+    /// From gateways that tell it.
+    several: Option<String>,
     auth: Vec<String>,
     schemes: Vec<String>,
     methods: Vec<String>,
@@ -207,9 +209,17 @@ fn show(flow: &Flow, out: &mut Out) -> io::Result<()> {
 
 impl Flow {
     fn kind(&self) -> String {
-        let mut words = self.auth.clone();
-        words.extend(self.schemes.iter().cloned());
-        words.join(" ")
+        let Some(several) = &self.several else {
+            let mut words = self.auth.clone();
+            words.extend(self.schemes.iter().cloned());
+            return words.join(" ");
+        };
+        let mut schemes = self.schemes.iter();
+        let ways = self.auth.iter().map(|mode| match mode.as_str() {
+            "signature" => schemes.next().unwrap_or(mode).as_str(),
+            other => other,
+        });
+        format!("{several} of {}", ways.collect::<Vec<_>>().join(", "))
     }
 }
 

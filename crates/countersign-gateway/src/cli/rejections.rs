@@ -162,14 +162,18 @@ fn show(rejection: &Rejection, out: &mut Out) -> io::Result<()> {
         out.bad(&rejection.reason),
         rejection.message
     )?;
-    writeln!(
-        out,
-        "    {} {} from {}, {}",
-        printable(&rejection.method),
-        rejection.target.escape_debug(),
-        rejection.client.as_ref().unwrap_or(&rejection.peer),
-        size(rejection.declared_bytes, rejection.read_bytes)
-    )?;
+    let sender = rejection.client.as_ref().unwrap_or(&rejection.peer);
+    match rejection.method.as_str() {
+        // It is no request, so there is nothing more.
+        "" => writeln!(out, "    from {sender}")?,
+        method => writeln!(
+            out,
+            "    {} {} from {sender}, {}",
+            printable(method),
+            rejection.target.escape_debug(),
+            size(rejection.declared_bytes, rejection.read_bytes)
+        )?,
+    }
     if !rejection.keys.is_empty() {
         writeln!(out, "    keys tried: {}", rejection.keys.join(", "))?;
     }
@@ -210,7 +214,11 @@ fn size(declared: Option<u64>, read: Option<u64>) -> String {
 fn distance(millis: i64) -> String {
     let seconds = (millis.unsigned_abs() as f64) / 1_000.0;
     let side = if millis < 0 { "before" } else { "after" };
-    format!("{seconds:.1} s {side} it was received")
+    match seconds / (365.25 * 86_400.0) {
+        // Another unit than is meant, mostly.
+        years if years >= 1.0 => format!("{years:.0} years {side} it was received"),
+        _ => format!("{seconds:.1} s {side} it was received"),
+    }
 }
 
 /// How many a gateway tells at once.

@@ -36,11 +36,16 @@ impl Checker<'_> {
         let handshake = file.handshake.as_ref().map(Spanned::get_ref);
         self.answers = handshake != Some(&Value::Boolean(false));
         let mut checked = self.who(flow, common);
+        if checked
+            .as_ref()
+            .is_some_and(|checked| checked.passwords.is_some())
+        {
+            self.warn_of_one_address(file, common.ingress);
+        }
         let parameters = checked.as_mut().map(Checked::take_parameters);
         let signatures = checked
             .as_ref()
             .map_or(&[][..], |checked| &checked.signatures);
-        let signature = signatures.first();
         let handshakes = self.handshakes(flow, signatures, parameters.unwrap_or_default());
         let registration = self.registration(flow, signatures, &handshakes);
         let methods = self.methods(file, signatures);
@@ -68,12 +73,12 @@ impl Checker<'_> {
             .as_ref()
             .is_some_and(|observe| *observe.get_ref());
         let diagnose = self.diagnose(file);
-        let spare = signature
-            .filter(|_| diagnose || self.keeps_keys)
-            .map(|signature| Spare {
-                keys: signature.keys.clone(),
-                scheme: signature.scheme.clone(),
-            });
+        let kept = signatures.iter().filter(|_| diagnose || self.keeps_keys);
+        let spare = kept.map(|signature| Spare {
+            keys: signature.keys.clone(),
+            scheme: signature.scheme.clone(),
+        });
+        let spare = spare.collect();
         let id = id?;
         let checked = checked?;
 
@@ -123,6 +128,18 @@ impl Checker<'_> {
             "remove it once you know why they are refused",
         );
         true
+    }
+
+    /// Where only a proxy can reach us and none is trusted, passwords of all senders wait for each other.
+    fn warn_of_one_address(&mut self, file: &FlowFile, ingress: &Ingress) {
+        if ingress.listen.ip().is_loopback() && ingress.trusted_proxies.is_empty() {
+            let span = file.auth.as_ref().map(Spanned::span).unwrap_or_default();
+            self.warn(
+                span,
+                "with `htpasswd`, all senders behind a proxy that is not trusted are one address, whose passwords are checked one after another",
+                "name the proxy in front of `ingress.listen`: `trusted_proxies = [\"127.0.0.1\"]` in `ingress`",
+            );
+        }
     }
 
     fn id(&mut self, flow: &Spanned<FlowFile>) -> Option<FlowId> {

@@ -1,5 +1,7 @@
 //! Other spellings of what was received: bodies, URLs and secrets, each with its words.
 
+use std::iter;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use countersign::Secret;
@@ -72,21 +74,29 @@ fn spaced(json: &[u8], wide: bool) -> Vec<u8> {
     out
 }
 
-/// Other spellings of a URL; `seen` is the address that the request itself names, if it does.
-pub(crate) fn urls(base: &str, target: &str, seen: &str) -> Vec<(String, String)> {
-    let mut bases = Vec::new();
-    for base in [base, seen] {
-        let Some((_, host)) = base.split_once("://") else {
+/// Other spellings of a URL; `seen` are the addresses that the request or other flows name.
+pub(crate) fn urls(base: &str, target: &str, seen: &[String]) -> Vec<(String, String)> {
+    let mut bases: Vec<String> = Vec::new();
+    for base in iter::once(base).chain(seen.iter().map(String::as_str)) {
+        let Some((_, bare)) = without_port(base).split_once("://") else {
             continue;
         };
-        let bare = host
-            .strip_suffix(":443")
-            .or_else(|| host.strip_suffix(":80"));
-        let bare = bare.unwrap_or(host);
-        for (scheme, port) in [("https", 443), ("http", 80)] {
-            bases.push(format!("{scheme}://{host}"));
-            bases.push(format!("{scheme}://{bare}"));
-            bases.push(format!("{scheme}://{bare}:{port}"));
+        // A path after the host is no place for a port.
+        let (host, folder) = bare.split_at(bare.find('/').unwrap_or(bare.len()));
+        let schemes = match base.starts_with("http://") {
+            true => [("http", 80), ("https", 443)],
+            false => [("https", 443), ("http", 80)],
+        };
+        for (scheme, port) in schemes {
+            let mut spellings = vec![format!("{scheme}://{host}{folder}")];
+            if !has_port(host) {
+                spellings.push(format!("{scheme}://{host}:{port}{folder}"));
+            }
+            for spelling in spellings {
+                if !bases.contains(&spelling) {
+                    bases.push(spelling);
+                }
+            }
         }
     }
     let (path, query) = match target.find('?') {
@@ -97,7 +107,15 @@ pub(crate) fn urls(base: &str, target: &str, seen: &str) -> Vec<(String, String)
         Some(rest) => format!("{rest}{query}"),
         None => format!("{path}/{query}"),
     };
-    let targets = [Some(target.to_owned()), Some(other), decoded(target)];
+    // What a proxy put before the path is not in what the sender signed.
+    let first = path.strip_prefix('/').and_then(|rest| rest.find('/'));
+    let stripped = first.and_then(|at| target.get(at + 1..)).map(str::to_owned);
+    let targets = [
+        Some(target.to_owned()),
+        Some(other),
+        decoded(target),
+        stripped,
+    ];
     let mut found: Vec<(String, String)> = Vec::new();
     for target in targets.into_iter().flatten() {
         for base in &bases {
@@ -109,6 +127,20 @@ pub(crate) fn urls(base: &str, target: &str, seen: &str) -> Vec<(String, String)
     }
     found.retain(|(b, t)| (b.as_str(), t.as_str()) != (base, target));
     found
+}
+
+/// The same without the port that goes without saying.
+pub(crate) fn without_port(base: &str) -> &str {
+    let port = match base.starts_with("https://") {
+        true => ":443",
+        false => ":80",
+    };
+    base.strip_suffix(port).unwrap_or(base)
+}
+
+fn has_port(host: &str) -> bool {
+    let port = host.rsplit_once(':').map(|(_, port)| port);
+    port.is_some_and(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The text with its percent escapes taken out, if it has any.
@@ -190,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_url_is_never_its_own_other_spelling() {
-        let found = urls("https://h", "/a%20b?c", "");
+        let found = urls("https://h", "/a%20b?c", &[]);
 
         assert!(!found.contains(&("https://h".into(), "/a%20b?c".into())));
         for (base, target) in [

@@ -115,14 +115,14 @@ impl Endpoint {
         handshake::welcome(known, flow, standing, &self.ledger, request, sender).await
     }
 
+    /// Whether somebody is told where a request comes from once its headers are gone: it may be a handshake.
+    pub(super) fn notes_address(&self) -> bool {
+        self.reads_address || !self.flow.policy.handshakes().is_empty()
+    }
+
     /// Whether it has to be known where a request comes from.
     pub(crate) fn reads_address(&self) -> bool {
         self.reads_address
-    }
-
-    /// Whether the queue may refuse a request that the Layer let in.
-    pub(super) fn refuses_late(&self) -> bool {
-        !self.forwards()
     }
 
     /// Whether requests are passed on inline.

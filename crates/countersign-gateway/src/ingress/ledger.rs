@@ -1,6 +1,5 @@
 //! What is known of one flow's requests: counted, and the refused ones told to the operator.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -127,6 +126,7 @@ impl Ledger {
             client.address = %sender,
             reason = refusal.as_str(),
             hint = refusal.hint().map(tracing::field::display),
+            help = self.help(refusal, told),
             clock_difference_ms = entry.and_then(|entry| entry.sketch.clock_difference),
             rejection = entry.map(|entry| entry.number),
             suppressed = some(suppressed),
@@ -144,13 +144,13 @@ impl Ledger {
     }
 
     /// A handshake was answered.
-    pub(super) fn shaken(&self, peer: SocketAddr) {
+    pub(super) fn shaken(&self, sender: Sender) {
         let Some(suppressed) = self.greetings.may_speak() else {
             return;
         };
         tracing::info!(
             flow.id = %self.flow.id,
-            client.address = %peer,
+            client.address = %sender,
             suppressed = some(suppressed),
             "handshake answered"
         );
@@ -159,6 +159,17 @@ impl Ledger {
     /// Whether to tell now what anybody can cause; if so, how much was kept back since the last time.
     pub(crate) fn may_tell_of_strangers(&self) -> Option<u64> {
         self.chatter.may_speak()
+    }
+
+    /// What to do where passwords find no room although their senders may be many.
+    fn help(&self, refusal: Refusal, told: Told<'_>) -> Option<&'static str> {
+        let asks = refusal == Refusal::Unavailable && told.policy.auth().asks();
+        let head = told.head.filter(|_| asks)?;
+        let Sender { client, peer } = told.sender;
+        let of_the_peer = client == Some(peer.ip().to_canonical());
+        let proxied = |name: &str| head.headers.contains_key(name);
+        let is_one_of_many = of_the_peer && (proxied("x-forwarded-for") || proxied("forwarded"));
+        is_one_of_many.then_some(BEHIND_A_PROXY)
     }
 
     fn keep(&self, refusal: Refusal, head: &Parts, told: Told<'_>, suppressed: u64) -> Arc<Entry> {
@@ -210,6 +221,10 @@ fn is_of_a_sender(refusal: Refusal) -> bool {
         _ => false,
     }
 }
+
+/// Where a proxy that nobody trusts speaks for many senders.
+const BEHIND_A_PROXY: &str = "it came through a proxy that is not one of `ingress.trusted_proxies`: all its senders \
+    are one address, whose passwords are checked one after another";
 
 /// A count worth a field of its line.
 pub(crate) fn some(count: u64) -> Option<u64> {

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use countersign_tower::Refusal;
+use http::request::Parts;
+use http::{Method, Request, Uri};
 
 /// Why a request was refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -11,6 +13,41 @@ pub(crate) enum Cause {
     Refused(Refusal),
     /// It passed, and the store does not take it.
     NotStored(NotStored),
+    /// It was answered before there was a request.
+    Unreadable(Unreadable),
+}
+
+/// What is no request that can be read; the connection is closed after the answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Unreadable {
+    HeadTooLarge,
+    Malformed,
+}
+
+impl Unreadable {
+    /// Every one that there is.
+    pub(crate) const ALL: [Self; 2] = [Self::HeadTooLarge, Self::Malformed];
+
+    /// The label of the reason.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::HeadTooLarge => "head_too_large",
+            Self::Malformed => "malformed_request",
+        }
+    }
+}
+
+/// Method and target of a request that is refused once its headers are gone; left in the extensions of the answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Outline(pub(crate) Parts);
+
+impl Outline {
+    pub(crate) fn new(method: Method, target: Uri) -> Self {
+        let mut request = Request::new(());
+        *request.method_mut() = method;
+        *request.uri_mut() = target;
+        Self(request.into_parts().0)
+    }
 }
 
 /// A genuine request that is not made durable.
@@ -28,6 +65,7 @@ impl Cause {
         match self {
             Self::Refused(refusal) => refusal.as_str(),
             Self::NotStored(not_stored) => not_stored.reason,
+            Self::Unreadable(unreadable) => unreadable.as_str(),
         }
     }
 }
@@ -37,6 +75,12 @@ impl fmt::Display for Cause {
         match self {
             Self::Refused(refusal) => refusal.fmt(f),
             Self::NotStored(not_stored) => f.write_str(not_stored.message),
+            Self::Unreadable(Unreadable::HeadTooLarge) => {
+                f.write_str("its head has more bytes or headers than are read")
+            }
+            Self::Unreadable(Unreadable::Malformed) => {
+                f.write_str("it is no HTTP/1.1 request that can be read")
+            }
         }
     }
 }

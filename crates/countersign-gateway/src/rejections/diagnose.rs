@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use countersign::{Auth, PublicUrl, Weakness};
-use countersign_tower::{ClientAddress, Refusal};
+use countersign_tower::ClientAddress;
 use http::request::Parts;
 use http::{HeaderMap, Method};
-use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::Entry;
 use super::keep::Kept;
-use super::{Cause, Entry};
+use super::waiting::Waiting;
 use crate::config::Flow;
 use crate::explain::{self, Captured, Hint, Voice};
 use crate::hop;
@@ -35,41 +35,20 @@ pub(crate) struct Case {
     target: Box<str>,
 }
 
-/// Where requests wait for a closer look.
-#[derive(Clone, Debug)]
-pub(crate) struct Sender(mpsc::Sender<Case>);
-
-/// Where they come out.
-#[derive(Debug)]
-pub(crate) struct Waiting(mpsc::Receiver<Case>);
-
-/// The two ends of the queue.
-pub(crate) fn queue() -> (Sender, Waiting) {
-    let (sender, receiver) = mpsc::channel(MOST_WAITING);
-    (Sender(sender), Waiting(receiver))
-}
-
-impl Sender {
-    /// Has a request looked at, if there is room for it.
-    pub(super) fn send(&self, entry: &Arc<Entry>, head: &Parts, body: &Bytes) {
-        if body.len() > LARGEST_BODY {
-            return entry.explain(vec![Hint::new(
-                SKIPPED,
-                "not looked at: the body is too large".to_owned(),
-            )]);
-        }
-        let case = Case::new(Arc::clone(entry), head, body);
-        if self.0.try_send(case).is_err() {
-            entry.explain(vec![Hint::new(
-                SKIPPED,
-                "not looked at: others were waiting".to_owned(),
-            )]);
-        }
+/// Has a request looked at, if there is room for it.
+pub(super) fn put(waiting: &Waiting, entry: &Arc<Entry>, head: &Parts, body: &Bytes) {
+    let skipped = |why: &str| vec![Hint::new(SKIPPED, format!("not looked at: {why}"))];
+    if body.len() > LARGEST_BODY {
+        return entry.explain(skipped("the body is too large"));
+    }
+    for case in waiting.push(Case::new(Arc::clone(entry), head, body)) {
+        case.entry
+            .explain(skipped("others came faster than they are looked at"));
     }
 }
 
 /// Looks at what comes until `stop`.
-pub(crate) async fn run(mut waiting: Waiting, current: Current, stop: CancellationToken) {
+pub(crate) async fn run(waiting: Waiting, current: Current, stop: CancellationToken) {
     let mut kept = Kept::default();
     let mut in_force = Arc::downgrade(&current.load_full());
     let mut sweep = interval(SWEEP);
@@ -79,10 +58,7 @@ pub(crate) async fn run(mut waiting: Waiting, current: Current, stop: Cancellati
             biased;
             () = stop.cancelled() => return,
             // Neither loses anything when the other one is first.
-            case = waiting.0.recv() => match case {
-                Some(case) => Some(case),
-                None => return,
-            },
+            case = waiting.next() => Some(case),
             _ = sweep.tick() => None,
         };
         let live = current.load_full();
@@ -166,10 +142,13 @@ impl Case {
 
     /// What may be kept of it: nothing where the request carries a secret itself, and no credential besides.
     fn kept_for(mut self, flow: &Flow) -> Option<Self> {
-        let auth @ Auth::Signature(verifier) = flow.policy.auth() else {
-            return None;
+        let auth = flow.policy.auth();
+        let sends_none = |part: &Auth| match part {
+            Auth::Address(_) => true,
+            Auth::Signature(verifier) => !verifier.scheme().weaknesses().contains(&Weakness::Token),
+            _ => false,
         };
-        if verifier.scheme().weaknesses().contains(&Weakness::Token) {
+        if !auth.parts().all(sends_none) {
             return None;
         }
         let names: Vec<_> = self.headers.keys().cloned().collect();
@@ -201,19 +180,19 @@ impl Case {
                 body: &self.body,
                 client: self.client,
             },
-            guess: match self.entry.sketch.cause {
-                Cause::Refused(Refusal::Rejected(rejection)) => rejection.hint(),
-                _ => None,
-            },
             now: self.entry.time,
             others: &others,
-            spare: flow
-                .spare
-                .as_ref()
-                .map(|spare| (&spare.scheme, &spare.keys)),
+            spare: &flow.spare,
             url: PublicUrl::new(base, &self.target),
             voice: Voice::Configuration,
         };
+        if flow.registration.is_some() && case.brings_a_secret(policy.handshakes()) {
+            let text = format!(
+                "it brings a secret, and none was waited for: run `countersign handshake {}`, then have the sender try again",
+                flow.id
+            );
+            return Some(vec![Hint::new("handshake", text)]);
+        }
         if again && case.is_genuine() {
             let text = "genuine under the configuration that is in force now".to_owned();
             return Some(vec![Hint::new("configuration", text)]);
@@ -252,8 +231,6 @@ impl Case {
 
 /// The kind of a hint that says why there is none.
 const SKIPPED: &str = "skipped";
-/// How many requests may wait.
-const MOST_WAITING: usize = 16;
 /// How many other flows a request is tried with.
 const MOST_FLOWS: usize = 256;
 const LARGEST_BODY: usize = 1 << 20;

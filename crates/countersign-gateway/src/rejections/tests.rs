@@ -54,7 +54,7 @@ pub(super) fn entry(flow: &str) -> Entry {
 }
 
 fn rejections() -> Rejections {
-    Rejections::new(SystemTime::UNIX_EPOCH, diagnose::queue().0)
+    Rejections::new(SystemTime::UNIX_EPOCH, Waiting::default())
 }
 
 fn note(rejections: &Rejections, flow: &str) {

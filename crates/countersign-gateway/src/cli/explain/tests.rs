@@ -12,6 +12,8 @@ use crate::cli::explain::{Args, run};
 use crate::cli::out::testing::Printed;
 use crate::moment;
 
+mod flows;
+
 #[derive(Parser)]
 struct Line {
     #[command(flatten)]
@@ -186,6 +188,7 @@ fn another_spelling_of_the_url_is_found() {
         ("http://h.example", "/hooks/a?b=1"),
         ("https://h.example:443", "/hooks/a?b=1"),
         ("https://h.example", "/hooks/a/?b=1"),
+        ("https://h.example", "/a?b=1"),
     ] {
         let signed = PublicUrl::new(base, target);
         let request = head(&scheme, SECRET.as_bytes(), &Method::GET, signed, "");
@@ -297,30 +300,6 @@ fn a_curl_line_is_explained_too() {
     assert_eq!(text, "genuine: key default\n");
     assert!(format!("{error:#}").contains("`-F`"), "{error:#}");
 }
-
-#[test]
-fn another_key_and_another_flow_of_the_configuration_are_found() {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, secret) in [
-        ("a", SECRET),
-        ("old", "an old secret of some length"),
-        ("b", "the other flow's secret"),
-    ] {
-        std::fs::write(folder.path().join(name), secret).unwrap();
-    }
-    let config = folder.path().join("countersign.toml");
-    let text = CONFIG.replace("FOLDER", folder.path().to_str().unwrap());
-    std::fs::write(&config, text).unwrap();
-    let flags = ["--config", config.to_str().unwrap(), "--flow", "one"];
-
-    let old = post("github", b"an old secret of some length", "a") + "a";
-    let other = post("github", b"the other flow's secret", "a") + "a";
-
-    hinted(&old, &flags, "with the key `old` of this flow");
-    hinted(&other, &flags, "for the flow `two`");
-}
-
-const CONFIG: &str = include_str!("tests.toml");
 
 #[test]
 fn a_handshake_is_told_with_its_answer_instead_of_what_no_event_would_miss() {

@@ -19,7 +19,8 @@ use crate::handshake::Registrations;
 use crate::ingress::endpoint::Backends;
 use crate::keysource::Keys;
 use crate::live::{Current, Live};
-use crate::rejections::{Rejections, diagnose};
+use crate::rejections::Rejections;
+use crate::rejections::waiting::Waiting;
 
 /// A dispatcher that is running, and what it works on.
 #[derive(Clone)]
@@ -60,7 +61,7 @@ impl Running {
             ),
             queue: queue.clone(),
             registrations: Registrations::load(&folder.path().join("events.db")).unwrap(),
-            rejections: Arc::new(Rejections::new(SystemTime::now(), diagnose::queue().0)),
+            rejections: Arc::new(Rejections::new(SystemTime::now(), Waiting::default())),
         };
         let live = Live::new(config, &backends, None);
         let current: Current = Arc::new(ArcSwap::from_pointee(live));
