@@ -290,22 +290,22 @@ fn rule_of<'a>(
     let Material::Secret(secret) = key.material() else {
         return Err(problem(KeyProblem::Hashed));
     };
-    let text = secret.expose();
+    let whole = secret.expose();
     let mut forms = rules.iter().filter_map(|rule| {
         let owner = rule.key.id.as_deref();
         if owner.is_some_and(|id| id != key.id().as_str()) {
             return None;
         }
         let prefix = rule.key.prefix.as_deref().unwrap_or_default();
-        match text.strip_prefix(prefix.as_bytes()) {
+        match whole.strip_prefix(prefix.as_bytes()) {
             None if !rule.key.optional => None,
-            bare => Some((rule, bare.unwrap_or(text))),
+            bare => Some((rule, bare.unwrap_or(whole))),
         }
     });
     let (rule, text) = forms
         .next()
         .ok_or_else(|| problem(KeyProblem::UnknownPrefix))?;
-    let materials = material::read(&rule.key, text).map_err(problem)?;
+    let materials = material::read(&rule.key, text, whole).map_err(problem)?;
     Ok((rule, materials))
 }
 

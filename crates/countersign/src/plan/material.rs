@@ -26,7 +26,7 @@ pub(crate) fn read_public(text: &[u8]) -> Result<Vec<Material>, KeyProblem> {
         encoding: KeyEncoding::Public,
         ..KeyForm::default()
     };
-    read(&form, text)
+    read(&form, text, text)
 }
 
 /// The public key of a certificate in DER, for as long as the certificate counts.
@@ -38,14 +38,15 @@ pub(crate) fn read_certificate(der: &[u8]) -> Result<Material, KeyProblem> {
     })
 }
 
-/// Decodes a key; a set of JSON Web Keys is several.
-pub(crate) fn read(form: &KeyForm, text: &[u8]) -> Result<Vec<Material>, KeyProblem> {
+/// Decodes a key of which `text` is without its prefix; a set of JSON Web Keys is several.
+pub(crate) fn read(form: &KeyForm, text: &[u8], whole: &[u8]) -> Result<Vec<Material>, KeyProblem> {
     // What is nothing but blanks was left out by whoever filled it in.
     if text.trim_ascii().is_empty() {
         return Err(KeyProblem::Empty);
     }
     let bytes = match form.encoding {
         KeyEncoding::Base64 => decode_base64_key(text).ok_or("base64"),
+        KeyEncoding::Base64OrText => return Ok(base64_or_text(text, whole)),
         KeyEncoding::Hex => decode_hex_key(text).ok_or("hex digits"),
         KeyEncoding::Html => Ok(html(text)),
         KeyEncoding::Public if text.trim_ascii_start().starts_with(b"{") => return jwk(text),
@@ -72,6 +73,17 @@ impl Material {
             validity: Validity::default(),
         }
     }
+}
+
+/// Both readings of a text, that which is likelier first.
+fn base64_or_text(text: &[u8], whole: &[u8]) -> Vec<Material> {
+    let decoded = decode_base64_key(text).filter(|bytes| !bytes.is_empty());
+    let mut readings = vec![whole.to_vec()];
+    readings.extend(decoded);
+    if text.len() < whole.len() {
+        readings.reverse();
+    }
+    readings.into_iter().map(Material::of).collect()
 }
 
 /// The text with each HTML entity of markup replaced once.

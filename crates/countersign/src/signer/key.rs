@@ -38,14 +38,15 @@ impl SigningKey {
         let Material::Secret(secret) = key.material() else {
             return Err(problem(KeyProblem::Hashed));
         };
-        let (rule, text) = rule_of(key.id(), secret.expose(), rules).map_err(problem)?;
-        let materials = material::read(&rule.key, text).map_err(problem)?;
+        let whole = secret.expose();
+        let (rule, text) = rule_of(key.id(), whole, rules).map_err(problem)?;
+        let materials = material::read(&rule.key, text, whole).map_err(problem)?;
         let bytes = materials
             .first()
             .map(|material| &*material.bytes)
             .ok_or_else(|| problem(KeyProblem::Empty))?;
         key.check_strength(bytes)?;
-        key.check_strength(secret.expose())?;
+        key.check_strength(whole)?;
         Ok(Self {
             id: key.id().clone(),
             validity: key.validity(),

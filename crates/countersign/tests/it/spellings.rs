@@ -147,6 +147,7 @@ fn a_region_is_no_bucket() {
     for (host, reason) in [
         ("sns.us-gov-west-1.amazonaws.com", None),
         ("sns.cn-north-1.amazonaws.com.cn", None),
+        ("sns.eusc-de-east-1.amazonaws.eu", None),
         ("sns.s3.amazonaws.com", Some(Reason::UnmetDemand)),
         ("sns.-a-.amazonaws.com", Some(Reason::UnmetDemand)),
         ("sns.amazonaws.com", Some(Reason::UnmetDemand)),

@@ -31,6 +31,15 @@ fn every_vector_of_every_family_holds() {
 }
 
 #[test]
+fn what_senders_really_sent_is_genuine() {
+    let failures = run(include_str!("../captured.json"), |provider, _| {
+        Scheme::preset(provider).unwrap()
+    });
+
+    assert_eq!(failures, Vec::<String>::new());
+}
+
+#[test]
 fn every_preset_proves_itself_with_vectors_of_both_kinds() {
     for scheme in Scheme::presets() {
         let tried = scheme.prove().unwrap_or_else(|error| panic!("{error}"));
