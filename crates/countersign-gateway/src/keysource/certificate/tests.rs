@@ -3,6 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::keysource::authority::{Authority, key_url};
 
+mod real;
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn now() -> SystemTime {
