@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use countersign::{
-    Auth, Given, Handshakes, Key, KeyId, Keyring, PublicUrl, Rejection, Scheme, Secret, Signed,
-    Unit, Unverified, Validity, Verified, Verifier,
+    Auth, Handshakes, Key, KeyId, Keyring, PublicUrl, Scheme, Secret, Unit, Validity, Verifier,
 };
 use http::header::HOST;
 use http::{HeaderMap, Method};
@@ -17,6 +16,7 @@ use http::{HeaderMap, Method};
 use crate::config::{Flow, Spare};
 use crate::moment;
 
+mod attempt;
 mod missing;
 mod variants;
 mod ways;
@@ -316,84 +316,6 @@ impl Case<'_> {
             })
             .collect()
     }
-
-    fn passes(&self, auth: &Auth) -> Option<Verified> {
-        self.judge_with(auth, self.now)
-    }
-
-    fn judge_with(&self, auth: &Auth, now: SystemTime) -> Option<Verified> {
-        self.attempt(auth, self.url, self.captured.body, now)
-    }
-
-    /// One try, at any distance of the signed time.
-    fn attempt(
-        &self,
-        auth: &Auth,
-        url: PublicUrl<'_>,
-        body: &[u8],
-        now: SystemTime,
-    ) -> Option<Verified> {
-        let auth =
-            auth.clone()
-                .with_signatures(|verifier| match verifier.clone().with_window(None) {
-                    Ok(timeless) => timeless,
-                    Err(_) => verifier,
-                });
-        self.judge(&auth, url, body, now)
-    }
-
-    fn judge(
-        &self,
-        auth: &Auth,
-        url: PublicUrl<'_>,
-        body: &[u8],
-        now: SystemTime,
-    ) -> Option<Verified> {
-        let client = self.captured.client;
-        let given = Given {
-            client,
-            ..Given::default()
-        };
-        let signed = self.signed(url, body, now);
-        auth.check_head_from(client, signed.method, signed.headers)
-            .ok()?;
-        auth.judge(&signed, given).ok()
-    }
-
-    /// Why it is refused as it is. A password or a key that somebody else has is no reason.
-    fn verdict(&self) -> Result<(), Rejection> {
-        let client = self.captured.client;
-        let given = Given {
-            client,
-            ..Given::default()
-        };
-        let signed = self.signed(self.url, self.captured.body, self.now);
-        self.auth
-            .check_head_from(client, signed.method, signed.headers)?;
-        match self.auth.judge(&signed, given) {
-            Err(Unverified::Rejected(rejection)) => Err(rejection),
-            _ => Ok(()),
-        }
-    }
-
-    fn signed<'s>(&'s self, url: PublicUrl<'s>, body: &'s [u8], now: SystemTime) -> Signed<'s> {
-        Signed {
-            method: self.captured.method,
-            url,
-            headers: self.captured.headers,
-            body,
-            now,
-        }
-    }
-
-    /// Whether the signed time is one that somebody could mean.
-    fn is_recent(&self, genuine: &Verified) -> bool {
-        let far = |time: SystemTime| {
-            let either = self.now.duration_since(time);
-            either.unwrap_or_else(|error| error.duration()) > MEANT
-        };
-        !genuine.time().is_some_and(far)
-    }
 }
 
 impl Hint {
@@ -435,10 +357,8 @@ fn when(validity: Validity, now: SystemTime) -> String {
 }
 
 /// What is said where there is no hint.
-pub(crate) const NOTHING: &str = "nothing that was tried makes it genuine: look for another secret, or for \
-    something between the sender and this capture that changes the body";
+pub(crate) const NOTHING: &str = "nothing that was tried makes it genuine: look for another secret, for \
+    another public URL where that is signed, or for something between the sender and this capture that changes the body";
 
 /// The kinds of hints that say enough: whoever's request it is, these make it pass.
 const CERTAIN: [&str; 2] = ["clock", "unit"];
-/// How long ago or ahead a capture's time may lie to be believed: ten years.
-const MEANT: Duration = Duration::from_secs(10 * 365 * 86_400);

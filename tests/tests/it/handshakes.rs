@@ -473,3 +473,20 @@ fn only_an_operator_of_the_flows_organization_lets_a_secret_be_brought() {
     assert_eq!(unknown.status.code(), Some(1));
     assert_eq!(register(&gateway, BROUGHT).status, 401);
 }
+
+#[test]
+fn a_handshake_behind_our_proxy_is_told_with_its_senders_address() {
+    let mut gateway = Setup::new()
+        .ingress("trusted_proxies = [\"127.0.0.0/8\"]")
+        .table(&format!("[[flows]]\nid = \"box\"\nauth = {{ scheme = \"dropbox\", keys = [{{ secret = \"{SECRET}\" }}] }}\n"))
+        .start();
+
+    let reply = Request::get("/hooks/box?challenge=abc")
+        .header("X-Forwarded-For", "203.0.113.7")
+        .send(gateway.ingress);
+
+    assert_eq!((reply.status, reply.text()), (200, "abc".to_owned()));
+    gateway.process().line("the handshake", |line| {
+        (line.contains("handshake answered") && line.contains("203.0.113.7")).then_some(())
+    });
+}

@@ -19,6 +19,7 @@ mod overload;
 mod perf;
 mod quickstart;
 mod refuse;
+mod refused_page;
 mod rejections;
 mod repeat;
 mod replays;

@@ -1,12 +1,13 @@
 //! Why was this refused? What operators are told, and what nobody is.
 
+use std::io::Write as _;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
 use crate::support::{
-    ADMIN_TOKEN, FLOW_SECRET, Gateway, Process, Receiver, Request, Setup, ask, binary, hmac_hex,
-    listening, native, native_at, now_ms, signed, wait_for, wait_until_ready,
+    ADMIN_TOKEN, FLOW_SECRET, Gateway, Process, Receiver, Request, Setup, ask, binary, connect,
+    hmac_hex, listening, native, native_at, now_ms, read_reply, signed, wait_for, wait_until_ready,
 };
 
 #[test]
@@ -64,6 +65,43 @@ fn each_refusal_is_told_with_its_reason_and_what_is_known_of_the_request() {
     let wrong = gateway.admin("/rejections?reason=bad");
     assert_eq!(wrong.status, 400);
     assert!(wrong.text().contains("bad_signature"), "{}", wrong.text());
+}
+
+#[test]
+fn what_cannot_be_read_as_a_request_is_listed_with_where_it_came_from() {
+    let gateway = Setup::new().flow("orders", "").start();
+    let many: String = (0..101).map(|n| format!("x-{n}: y\r\n")).collect();
+    for (bytes, status) in [
+        ("\x16\x03\x01 no HTTP at all\r\n\r\n".to_owned(), 400),
+        (
+            "POST /hooks/orders HTTP/1.1\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde"
+                .to_owned(),
+            400,
+        ),
+        (format!("POST /hooks/orders HTTP/1.1\r\n{many}\r\n"), 431),
+    ] {
+        let mut stream = connect(gateway.ingress);
+        stream.write_all(bytes.as_bytes()).unwrap();
+        assert_eq!(read_reply(&mut stream).unwrap().status, status, "{bytes}");
+    }
+
+    let all = wait_for("all of them", || {
+        let page = gateway.admin("/rejections").json();
+        let all = page["rejections"].as_array()?.clone();
+        (all.len() == 3).then_some(all)
+    });
+    for reason in ["malformed_request", "malformed_request", "head_too_large"] {
+        assert!(all.iter().any(|one| one["reason"] == reason), "{all:?}");
+    }
+    for one in &all {
+        assert!(one["flow"].is_null() && one["method"] == "" && one["target"] == "");
+        assert!(one["peer"].as_str().unwrap().starts_with("127.0.0.1:"));
+    }
+    let of_one = rejections(&gateway, &["--reason", "head_too_large"]);
+    assert!(
+        of_one.contains("no flow refused: head_too_large"),
+        "{of_one}"
+    );
 }
 
 #[test]
@@ -316,7 +354,7 @@ fn a_flow_that_diagnoses_says_what_would_have_made_a_request_genuine() {
         ("json", "with the JSON body written without spaces"),
         ("scheme", "as `scheme = \"stripe\"`"),
         ("flow", "for the flow `other`"),
-        ("none", ""),
+        ("missing", "`designer-cloud` reads `x-webhook-signature`"),
         (
             "url",
             "for the public URL https://hooks.example.com:443/hooks/orders?…",
@@ -340,7 +378,9 @@ fn a_flow_that_diagnoses_says_what_would_have_made_a_request_genuine() {
         "{said}"
     );
     assert!(
-        said.contains("nothing that was tried makes it genuine"),
+        said.contains(
+            "hint: `designer-cloud` reads `x-webhook-signature`, and the request does not have it"
+        ),
         "{said}"
     );
     let mut gateway = gateway;

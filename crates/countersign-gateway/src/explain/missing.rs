@@ -32,11 +32,16 @@ impl Case<'_> {
             false => format!("`{}`", names.join("` or `")),
         });
         let absent: Vec<_> = absent.filter(|names| !names.is_empty()).collect();
-        if absent.is_empty() {
-            return None;
-        }
-        let text = format!("{who} reads {}, which is not there", absent.join(" and "));
-        Some(Hint::new("missing", text))
+        let them = match absent[..] {
+            [] => return None,
+            [_] => "it",
+            _ => "them",
+        };
+        let text = format!(
+            "{who} reads {}, and the request does not have {them}",
+            absent.join(" and ")
+        );
+        Some(Hint::new(MISSING, text))
     }
 }
 
@@ -70,6 +75,8 @@ fn headers(from: &Value) -> Option<Vec<String>> {
     names.collect()
 }
 
+/// The kind of a hint that says what is not there.
+pub(super) const MISSING: &str = "missing";
 /// The reasons that something is not there.
 const ABSENT: [Reason; 6] = [
     Reason::MissingCredentials,

@@ -2,6 +2,7 @@
 
 use countersign::{Addresses, Auth};
 
+use super::missing::MISSING;
 use super::{Case, Hint};
 
 /// The ways in an auth, without its demands on the address.
@@ -76,13 +77,17 @@ impl<'a> Case<'a> {
                 continue;
             };
             let name = format!("member {} of `{word}` ({})", at + 1, name(auth));
-            let hints = member.of_each_way();
-            if hints.is_empty() {
-                let reason = rejection.reason();
-                reasons.push(Hint::new("member", format!("{name}: {reason}")));
-            }
             let named = |hint: Hint| Hint::new(hint.kind, format!("{name}: {}", hint.text));
-            found.extend(hints.into_iter().map(named));
+            let (lacking, passing): (Vec<_>, Vec<_>) = member
+                .of_each_way()
+                .into_iter()
+                .partition(|hint| hint.kind == MISSING);
+            if passing.is_empty() {
+                let reason = || Hint::new("member", rejection.reason().to_string());
+                let why = lacking.into_iter().next().unwrap_or_else(reason);
+                reasons.push(named(why));
+            }
+            found.extend(passing.into_iter().map(named));
         }
         // Of several that are all demanded, each that does not hold has to be known.
         if word == "all" || found.is_empty() {

@@ -100,6 +100,7 @@ fn of_any_the_member_is_named_that_would_have_passed_and_with_what_change() {
         let said = judged(&config, &request, &[]);
 
         assert!(said.contains(hint), "{hint}: {said}");
+        assert!(!said.contains("does not have"), "the other one was not meant: {said}");
     }
 }
 
@@ -114,7 +115,8 @@ fn where_no_member_of_any_nearly_holds_each_says_why() {
     );
 
     for part in [
-        "member 1 of `any` (`slack`): `slack` reads `x-slack-request-timestamp` and `x-slack-signature`, which is not there",
+        "member 1 of `any` (`slack`): `slack` reads `x-slack-request-timestamp` and `x-slack-signature`, and the request does not have them",
+        "member 2 of `any` (`github`): no configured key makes this signature",
         "refused: bad_signature",
     ] {
         assert!(said.contains(part), "{part}: {said}");
@@ -139,7 +141,7 @@ fn of_all_every_member_that_does_not_hold_is_named_with_what_it_lacks() {
             vec![slack()],
             "a",
             vec![
-                "member 2 of `all` (`github`): `github` reads `x-hub-signature-256`, which is not there",
+                "member 2 of `all` (`github`): `github` reads `x-hub-signature-256`, and the request does not have it",
             ],
         ),
         (
