@@ -5,36 +5,39 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
-use std::process::ExitCode;
 use std::slice;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign::{
-    Key, KeyId, Keyring, PublicUrl, Rejection, Scheme, Secret, Signed, Unit, Verifier, Window,
+    Handshakes, Key, KeyId, Keyring, PublicUrl, Rejection, Scheme, Secret, Signed, Unit, Verifier,
+    Window,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
+mod entry;
 mod handshake;
 mod null;
+mod report;
 
+pub(crate) use self::entry::Entry;
 use self::handshake::Expected;
 use self::null::{or_nothing, written};
-use super::NO;
+pub(crate) use self::report::run;
 use super::message::split_url;
-use super::out::Out;
 
 /// One request and the verdict to expect.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Vector {
     provider: String,
     name: String,
     #[serde(default)]
     secret: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     secrets: Vec<Option<String>>,
     method: String,
     #[serde(default, deserialize_with = "or_nothing")]
@@ -57,6 +60,10 @@ pub(crate) struct Vector {
     /// Left out: yes.
     #[serde(default)]
     normative: Option<bool>,
+    #[serde(default, rename = "source")]
+    _source: IgnoredAny,
+    #[serde(default, rename = "tier")]
+    _tier: IgnoredAny,
     /// Of a handshake: what its sender waits for.
     #[serde(skip)]
     answer: Option<Expected>,
@@ -78,7 +85,7 @@ enum Expect {
     Reject,
 }
 
-/// What some families need besides; what this program does not know is for others.
+/// What some families need besides.
 #[derive(Default, Deserialize)]
 struct Params {
     timestamp_unit: Option<UnitText>,
@@ -118,18 +125,8 @@ pub(crate) enum Outcome {
 }
 
 impl Vector {
-    /// Reads a file of them.
-    pub(crate) fn list(text: &[u8]) -> Result<Vec<Self>, serde_json::Error> {
-        handshake::list(text)
-    }
-
-    /// The family it belongs to.
-    pub(crate) fn family(&self) -> &str {
-        &self.provider
-    }
-
     /// Checks it.
-    pub(crate) fn run(&self) -> Outcome {
+    fn run(&self) -> Outcome {
         let judged = match &self.answer {
             Some(expected) => self.shake(expected),
             None => self.judge(),
@@ -143,11 +140,22 @@ impl Vector {
             format!(" ({})", self.reason)
         };
         let text = format!("{}/{}: {wrong}{why}", self.provider, self.name);
-        if self.normative.unwrap_or(true) {
+        if self.normative.unwrap_or(true) || self.is_unknown() {
             Outcome::Failed(text)
         } else {
             Outcome::Noted(text)
         }
+    }
+
+    /// What is said of a family that nobody knows.
+    fn unknown(&self) -> String {
+        format!("unknown family `{}`", self.provider)
+    }
+
+    /// Whether nothing here knows its family.
+    fn is_unknown(&self) -> bool {
+        let known = self.handshakes_with_any_scheme().is_some();
+        !known && matches!(self.scheme(), Err(Refusal::UnknownFamily))
     }
 
     /// Whether the verdict is the expected one; what is wrong otherwise.
@@ -157,7 +165,8 @@ impl Vector {
             Err(Refusal::Rejected(rejection)) => Seen::Rejected(rejection.reason().as_str().into()),
             // No gateway would load it, or no request could carry it: refused all the same.
             Err(Refusal::Unusable(why)) => Seen::Rejected(why.into()),
-            Err(Refusal::UnknownFamily) => Seen::Nothing,
+            Err(Refusal::Untried(why)) => return Err(format!("cannot be tried: {why}")),
+            Err(Refusal::UnknownFamily) => return Err(self.unknown()),
         };
         Err(match (self.expect, seen) {
             (Expect::Accept, Seen::Accepted) | (Expect::Reject, Seen::Rejected(_)) => {
@@ -165,7 +174,6 @@ impl Vector {
             }
             (Expect::Accept, Seen::Rejected(why)) => format!("expected accept, but: {why}"),
             (Expect::Reject, Seen::Accepted) => "expected reject, but it was accepted".to_owned(),
-            (_, Seen::Nothing) => format!("unknown family `{}`", self.provider),
         })
     }
 
@@ -240,16 +248,19 @@ impl Vector {
             .find_map(|word| Scheme::preset(&format!("{name}-{word}")))
             .or_else(|| Scheme::preset(name))
             .ok_or(Refusal::UnknownFamily)?;
-        let missing: Vec<_> = scheme.parameters().map(str::to_owned).collect();
-        for parameter in missing {
-            if let Some(value) = params
-                .others
-                .get(&parameter)
-                .and_then(|value| value.as_str())
-            {
+        let handshakes = Handshakes::of(&scheme);
+        for (name, value) in &params.others {
+            let Some(value) = value.as_str() else {
+                let why = format!("the parameter `{name}` is no text");
+                return Err(Refusal::Untried(why));
+            };
+            if scheme.parameters().any(|known| known == name) {
                 scheme = scheme
-                    .with_parameter(&parameter, value)
+                    .with_parameter(name, value)
                     .map_err(Refusal::unusable)?;
+            } else if !handshakes.parameters().any(|known| known == name) {
+                let why = format!("`params` has `{name}`, which the family does not know");
+                return Err(Refusal::Untried(why));
             }
         }
         match params.timestamp_unit {
@@ -322,49 +333,17 @@ impl Vector {
     }
 }
 
-/// Runs all of them; prints each failure and note, then `N passed, M failed`.
-pub(crate) fn run(vectors: &[Vector], out: &mut Out) -> io::Result<ExitCode> {
-    let (mut passed, mut failed) = (0_usize, 0_usize);
-    let mut unknown = BTreeMap::<&str, usize>::new();
-    for vector in vectors {
-        match vector.run() {
-            Outcome::Passed => passed += 1,
-            Outcome::Noted(text) => writeln!(out, "note: {text}; not binding")?,
-            Outcome::Failed(text) => {
-                failed += 1;
-                writeln!(out, "{}: {text}", out.bad("failed"))?;
-            }
-        }
-        if matches!(vector.scheme(), Err(Refusal::UnknownFamily)) {
-            *unknown.entry(&vector.provider).or_default() += 1;
-        }
-    }
-    if !unknown.is_empty() {
-        let names: Vec<_> = unknown
-            .iter()
-            .map(|(name, count)| format!("{name} ({count})"))
-            .collect();
-        writeln!(out, "unknown families: {}", names.join(", "))?;
-    }
-    writeln!(out, "{passed} passed, {failed} failed")?;
-    Ok(if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(NO)
-    })
-}
-
 enum Seen {
     Accepted,
     Rejected(Cow<'static, str>),
-    /// It could not be tried.
-    Nothing,
 }
 
 /// Why a vector was not accepted.
 enum Refusal {
     Rejected(Rejection),
     UnknownFamily,
+    /// The file says something that is not understood here, whatever it expects.
+    Untried(String),
     Unusable(String),
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::message::Message;
 use super::out::Out;
-use super::vectors::{self, Vector};
+use super::vectors::{self, Entry};
 use super::{NO, Usage, input, usage};
 use crate::moment;
 pub(super) use judge::{Judge, JudgeArgs, Refused};
@@ -73,18 +73,22 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
 
 fn run_vectors(path: &Path, families: &[String], out: &mut Out) -> anyhow::Result<ExitCode> {
     let name = input::name(path);
-    let mut list = Vector::list(&input::read(path)?)
+    let mut list = Entry::list(&input::read(path)?)
         .with_context(|| Usage(format!("{name} is no file of test vectors")))?;
     if list.is_empty() {
         return Err(usage(format!("{name} holds no test vectors")));
     }
+    let is_none = list.iter().all(|entry| entry.problem().is_some());
+    if let Some(why) = list.first().and_then(Entry::problem).filter(|_| is_none) {
+        return Err(usage(format!("{name} is no file of test vectors: {why}")));
+    }
     let missing: Vec<_> = families
         .iter()
-        .filter(|family| !list.iter().any(|vector| vector.family() == *family))
+        .filter(|family| !list.iter().any(|entry| entry.family() == *family))
         .map(|family| format!("`{family}`"))
         .collect();
     if !missing.is_empty() {
-        let known: BTreeSet<_> = list.iter().map(Vector::family).collect();
+        let known: BTreeSet<_> = list.iter().map(Entry::family).collect();
         let known: Vec<_> = known.into_iter().collect();
         return Err(usage(format!(
             "{name} has no vectors of the family {}; it has those of {}",
@@ -93,7 +97,7 @@ fn run_vectors(path: &Path, families: &[String], out: &mut Out) -> anyhow::Resul
         )));
     }
     if !families.is_empty() {
-        list.retain(|vector| families.iter().any(|family| family == vector.family()));
+        list.retain(|entry| families.iter().any(|family| family == entry.family()));
     }
     Ok(vectors::run(&list, out)?)
 }

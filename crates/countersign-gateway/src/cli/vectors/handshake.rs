@@ -1,13 +1,12 @@
 //! Vectors of handshakes: a request, and the answer that its sender waits for.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use countersign::{
     Auth, HandshakeAnswer, Handshakes, Keyring, Reason, Scheme, Secret, Signed, Verifier,
 };
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer as _};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::null::{or_nothing, written};
@@ -15,6 +14,7 @@ use super::{Expect, Lines, Params, Refusal, Vector};
 
 /// The answer to expect.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Expected {
     status: u16,
     #[serde(default)]
@@ -27,7 +27,8 @@ pub(super) struct Expected {
 
 /// A handshake as files have it.
 #[derive(Deserialize)]
-struct Written {
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
     provider: String,
     name: String,
     /// The flow's secret, or the token that the sender was given. Without one, nothing can be verified.
@@ -45,9 +46,16 @@ struct Written {
     /// Left out: the scheme's own window; `null`: no check.
     #[serde(default, deserialize_with = "written")]
     tolerance_s: Option<Option<f64>>,
+    #[serde(default, deserialize_with = "or_nothing")]
+    reason: String,
+    #[serde(default, rename = "source")]
+    _source: IgnoredAny,
+    #[serde(default, rename = "tier")]
+    _tier: IgnoredAny,
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Request {
     method: String,
     url: String,
@@ -57,39 +65,6 @@ struct Request {
     body: Option<String>,
     #[serde(default)]
     body_base64: Option<String>,
-}
-
-/// Reads a file of vectors, handshakes among them.
-pub(super) fn list(text: &[u8]) -> Result<Vec<Vector>, serde_json::Error> {
-    let kinds = Kinds(serde_json::from_slice(text)?);
-    serde_json::Deserializer::from_slice(text).deserialize_seq(kinds)
-}
-
-/// Tells handshakes from other vectors, one entry after the other.
-struct Kinds(Vec<Kind>);
-
-#[derive(Deserialize)]
-struct Kind {
-    request: Option<IgnoredAny>,
-}
-
-impl<'de> Visitor<'de> for Kinds {
-    type Value = Vec<Vector>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of vectors")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Vec<Vector>, A::Error> {
-        let mut list = Vec::with_capacity(self.0.len());
-        for kind in self.0 {
-            list.extend(match kind.request {
-                Some(_) => from.next_element::<Written>()?.map(Vector::from),
-                None => from.next_element()?,
-            });
-        }
-        Ok(list)
-    }
 }
 
 impl From<Written> for Vector {
@@ -112,9 +87,11 @@ impl From<Written> for Vector {
                 None => Some(None),
             },
             expect: Expect::Accept,
-            reason: String::new(),
+            reason: written.reason,
             params: written.params,
             normative: written.normative,
+            _source: IgnoredAny,
+            _tier: IgnoredAny,
             answer: Some(written.response),
         }
     }
@@ -132,21 +109,28 @@ impl Vector {
                 let why = rejection.reason().as_str();
                 Err(format!("expected an answer, but: {why}"))
             }
-            Err(Refusal::Unusable(why)) => Err(format!("cannot be tried: {why}")),
-            Err(Refusal::UnknownFamily) => Err(format!("unknown family `{}`", self.provider)),
+            Err(Refusal::Unusable(why) | Refusal::Untried(why)) => {
+                Err(format!("cannot be tried: {why}"))
+            }
+            Err(Refusal::UnknownFamily) => Err(self.unknown()),
         }
     }
 
     /// What a gateway answers while it waits for a secret.
     fn answered(&self, expected: &Expected) -> Result<Option<HandshakeAnswer>, Refusal> {
-        let scheme = self.scheme()?;
-        let handshakes = self.handshakes(&scheme)?;
-        let keys = match self.secret.as_deref() {
-            None | Some("") => Keyring::awaiting(),
-            _ => self.keyring()?,
+        let (handshakes, auth) = match self.handshakes_with_any_scheme() {
+            Some(handshakes) => (handshakes, Auth::None),
+            None => {
+                let scheme = self.scheme()?;
+                let keys = match self.secret.as_deref() {
+                    None | Some("") => Keyring::awaiting(),
+                    _ => self.keyring()?,
+                };
+                let verifier = Verifier::new(&scheme, &keys).map_err(Refusal::unusable)?;
+                let auth = Auth::Signature(self.in_window(&scheme, verifier)?);
+                (self.handshakes(&scheme)?, auth)
+            }
         };
-        let verifier = Verifier::new(&scheme, &keys).map_err(Refusal::unusable)?;
-        let auth = Auth::Signature(self.in_window(&scheme, verifier)?);
         self.signed(|request| {
             let head = Signed {
                 body: b"",
@@ -170,6 +154,12 @@ impl Vector {
                 Err(rejection) => Err(Refusal::Rejected(rejection)),
             }
         })
+    }
+
+    /// The handshakes of a family that has nothing else.
+    pub(super) fn handshakes_with_any_scheme(&self) -> Option<Handshakes> {
+        self.answer.as_ref()?;
+        Handshakes::preset(&self.provider)
     }
 
     /// The family's handshakes, with every text that they want.

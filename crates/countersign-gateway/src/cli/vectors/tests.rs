@@ -1,5 +1,7 @@
 //! Small files whose result is known.
 
+use std::process::ExitCode;
+
 use super::super::out::testing::Printed;
 use super::*;
 
@@ -11,7 +13,7 @@ const GOOD: &str = r#"{
     "expect": "accept", "params": { "timestamp_unit": "ms" } }"#;
 
 fn check(vectors: &[String]) -> (String, bool) {
-    let list = Vector::list(format!("[{}]", vectors.join(",")).as_bytes()).unwrap();
+    let list = Entry::list(format!("[{}]", vectors.join(",")).as_bytes()).unwrap();
     let printed = Printed::default();
     let status = run(&list, &mut printed.out()).unwrap();
     (
@@ -156,13 +158,49 @@ fn what_is_null_is_left_out() {
 
 #[test]
 fn a_malformed_file_says_where() {
-    let error = Vector::list(br#"[{"provider": "native"}]"#)
-        .err()
-        .unwrap()
-        .to_string();
+    let error = Entry::list(b"[\n{\"provider\": }]").err().unwrap();
 
-    assert!(error.contains("missing field"), "{error}");
-    assert!(error.contains("line 1"), "{error}");
+    assert!(error.to_string().contains("line 2"), "{error}");
+}
+
+#[test]
+fn an_entry_that_is_not_understood_fails_by_name_and_hides_no_other() {
+    for (broken, why) in [
+        (
+            with(r#""tolerance_s""#, r#""tolerence_s""#),
+            "native/worked-example: cannot be read: unknown field `tolerence_s`",
+        ),
+        (
+            with(r#""now": 1568818216,"#, ""),
+            "native/worked-example: cannot be read: missing field `now` (line 6)",
+        ),
+        (
+            with(r#""expect": "accept""#, r#""expect": "refuse""#),
+            "native/worked-example: cannot be read: unknown variant `refuse`",
+        ),
+        (
+            with(r#""timestamp_unit": "ms""#, r#""timestamp_units": "ms""#),
+            "native/worked-example: cannot be tried: `params` has `timestamp_units`",
+        ),
+        (
+            with(r#""timestamp_unit": "ms""#, r#""topic": 1"#),
+            "native/worked-example: cannot be tried: the parameter `topic` is no text",
+        ),
+        ("7".to_owned(), "unknown/entry 1: cannot be read"),
+    ] {
+        for broken in [broken.clone(), broken.replace("accept", "reject")] {
+            let (text, ok) = check(&[broken, GOOD.to_owned()]);
+
+            assert!(text.contains(why), "{why}: {text}");
+            assert!(text.ends_with("\n1 passed, 1 failed\n"), "{text}");
+            assert!(!ok);
+        }
+    }
+    let prose = with(
+        r#""expect""#,
+        r#""source": "a page", "tier": "secondary", "expect""#,
+    );
+    assert!(check(&[prose]).1);
 }
 
 #[test]
@@ -300,6 +338,29 @@ fn handshakes_pass_among_other_vectors_if_they_are_answered_as_expected() {
 }
 
 #[test]
+fn a_handshake_that_goes_with_any_scheme_is_a_family_too() {
+    let asks =
+        r#"{ "method": "OPTIONS", "headers": { "WebHook-Request-Origin": "events.example.com" } }"#;
+    let silent = r#"{ "method": "OPTIONS", "headers": {} }"#;
+    let may = r#"{ "status": 200, "headers": { "WebHook-Allowed-Origin": "events.example.com" } }"#;
+    let entry = |request: &str, response: &str| {
+        let (request, response) = (request.parse().unwrap(), response.parse().unwrap());
+        shake("cloudevents", "", &request, &response)
+    };
+
+    let (text, ok) = check(&[entry(asks, may), entry(silent, r#"{ "status": 403 }"#)]);
+    assert!(ok, "{text}");
+
+    let (text, ok) = check(&[entry(silent, may)]);
+    assert!(text.contains("it is not answered"), "{text}");
+    assert!(!ok && !text.contains("unknown"), "{text}");
+
+    // What is no handshake has no verdict there.
+    let (text, _) = check(&[with(r#""native""#, r#""cloudevents""#)]);
+    assert!(text.contains("unknown family `cloudevents`"), "{text}");
+}
+
+#[test]
 fn a_handshake_that_is_answered_otherwise_or_not_at_all_fails_by_name() {
     let slack = |secret: &str, headers: serde_json::Value, response: serde_json::Value| {
         let body = r#"{"challenge":"3eZb","type":"url_verification"}"#;
@@ -371,12 +432,11 @@ fn a_handshake_that_is_answered_otherwise_or_not_at_all_fails_by_name() {
 
 #[test]
 fn a_malformed_handshake_says_where() {
-    let text = format!("[\n{GOOD},\n{}]", SHAKE.replace("status", "state"));
+    let (text, ok) = check(&[GOOD.to_owned(), SHAKE.replace("status", "state")]);
 
-    let error = Vector::list(text.as_bytes()).err().unwrap().to_string();
-
-    assert!(error.contains("missing field `status`"), "{error}");
-    assert!(error.contains("line 12"), "{error}");
+    let why = "meta/hub.challenge: cannot be read: unknown field `state`";
+    assert!(text.contains(why) && text.contains("(line 10)"), "{text}");
+    assert!(!ok);
 }
 
 /// `mySecret` over `1568818215724.https://hooks.example.com/hooks/orders`.

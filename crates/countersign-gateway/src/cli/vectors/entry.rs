@@ -1,0 +1,72 @@
+//! The entries of a file of vectors, each read by itself: one that cannot be read fails by its name and hides no other.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::Vector;
+use super::handshake::Written;
+
+/// One entry of a file: what it is called, and the vector that it is or why it is none.
+pub(crate) struct Entry {
+    pub(super) family: String,
+    pub(super) name: String,
+    pub(super) vector: Result<Vector, String>,
+}
+
+/// What tells entries from each other; as much of it as can be read.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Title {
+    provider: Option<String>,
+    name: Option<String>,
+    /// Handshakes have one.
+    request: Option<IgnoredAny>,
+}
+
+impl Entry {
+    /// Reads a file of them.
+    pub(crate) fn list(text: &[u8]) -> Result<Vec<Self>, serde_json::Error> {
+        let entries: Vec<&RawValue> = serde_json::from_slice(text)?;
+        let start = text.as_ptr().addr();
+        let read = |(index, entry): (usize, &RawValue)| {
+            let before = entry.get().as_ptr().addr().saturating_sub(start);
+            let before = text.get(..before).unwrap_or_default();
+            let lines = before.iter().filter(|byte| **byte == b'\n').count();
+            Self::read(index + 1, lines, entry.get())
+        };
+        Ok(entries.into_iter().enumerate().map(read).collect())
+    }
+
+    /// The family it belongs to.
+    pub(crate) fn family(&self) -> &str {
+        &self.family
+    }
+
+    /// Why it cannot be read, if it cannot.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        self.vector.as_ref().err().map(String::as_str)
+    }
+
+    fn read(number: usize, lines: usize, text: &str) -> Self {
+        let title: Title = serde_json::from_str(text).unwrap_or_default();
+        let vector = match title.request {
+            Some(_) => serde_json::from_str::<Written>(text).map(Vector::from),
+            None => serde_json::from_str(text),
+        };
+        Self {
+            family: title.provider.unwrap_or_else(|| "unknown".to_owned()),
+            name: title.name.unwrap_or_else(|| format!("entry {number}")),
+            vector: vector.map_err(|error| said(&error, lines)),
+        }
+    }
+}
+
+/// What serde says, with the line of the file instead of that of the entry.
+fn said(error: &serde_json::Error, lines: usize) -> String {
+    let text = error.to_string();
+    let what = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(what, _)| what);
+    format!("{what} (line {})", lines + error.line())
+}
