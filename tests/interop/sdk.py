@@ -6,11 +6,13 @@
 Only what an SDK raises or returns for a bad signature is an answer; everything else ends the script.
 """
 
+import base64
 import contextlib
 import datetime
 import json
 import sys
 import time
+import types
 from urllib.parse import parse_qs, urlencode
 
 
@@ -142,10 +144,194 @@ class Braintree:
         return True
 
 
+class Adyen:
+    """A payment notification has the signature of each item in it; the SDK looks at the first."""
+
+    def sign(self, secret, url, body):
+        from Adyen.util import generate_notification_sig
+
+        notification = json.loads(body)
+        item = notification["notificationItems"][0]["NotificationRequestItem"]
+        item["additionalData"] = {"hmacSignature": generate_notification_sig(item, secret).decode()}
+        return {"body": json.dumps(notification)}
+
+    def verify(self, secret, url, body, headers):
+        from Adyen.util import is_valid_hmac_notification
+
+        return is_valid_hmac_notification(json.loads(body), secret)
+
+
+class AdyenBanking:
+    def sign(self, secret, url, body):
+        from Adyen.util import generate_payload_sig
+
+        return {"hmacsignature": generate_payload_sig(body.encode(), secret).decode()}
+
+    def verify(self, secret, url, body, headers):
+        from Adyen.util import is_valid_hmac_payload
+
+        return is_valid_hmac_payload(headers["hmacsignature"], secret, body.encode())
+
+
+class Box:
+    """Each of the two keys has a signature of its own."""
+
+    def __init__(self, key):
+        self.key = key
+
+    def sign(self, secret, url, body):
+        from boxsdk.object import webhook
+
+        headers = {
+            "box-delivery-timestamp": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "box-signature-algorithm": "HmacSHA256",
+            "box-signature-version": "1",
+        }
+        signature = webhook._compute_signature(body.encode(), headers, secret)
+        return {**headers, f"box-signature-{self.key}": signature}
+
+    def verify(self, secret, url, body, headers):
+        from boxsdk.object.webhook import Webhook
+
+        keys = {"primary": None, "secondary": None, self.key: secret}
+        return Webhook.validate_message(body.encode(), headers, keys["primary"], keys["secondary"])
+
+
+class Cloudinary:
+    def __init__(self, algorithm):
+        self.algorithm = algorithm
+
+    def sign(self, secret, url, body):
+        from cloudinary.utils import compute_hex_hash
+
+        stamp = str(int(time.time()))
+        return {"x-cld-timestamp": stamp, "x-cld-signature": compute_hex_hash(body + stamp + secret, self.algorithm)}
+
+    def verify(self, secret, url, body, headers):
+        import cloudinary
+        from cloudinary.utils import verify_notification_signature
+
+        cloudinary.config(api_secret=secret)
+        stamp, signature = headers["x-cld-timestamp"], headers["x-cld-signature"]
+        return verify_notification_signature(body, stamp, signature, algorithm=self.algorithm)
+
+
+class GoCardless:
+    """The SDK only verifies."""
+
+    def verify(self, secret, url, body, headers):
+        from gocardless_pro import webhooks
+        from gocardless_pro.errors import InvalidSignatureError
+
+        try:
+            webhooks.parse(body, secret, headers["webhook-signature"])
+        except InvalidSignatureError:
+            return False
+        return True
+
+
+class Paddle:
+    """Five seconds are too few for a test: an hour is allowed."""
+
+    def sign(self, secret, url, body):
+        from paddle_billing.Notifications import PaddleSignature
+
+        stamp = int(time.time())
+        mac = PaddleSignature.calculate_hmac(secret, f"{stamp}:{body}".encode())
+        return {"paddle-signature": f"ts={stamp};h1={mac.hexdigest()}"}
+
+    def verify(self, secret, url, body, headers):
+        from paddle_billing.Notifications import Secret, Verifier
+
+        headers = {"Paddle-Signature": headers["paddle-signature"]}
+        request = types.SimpleNamespace(headers=headers, body=body.encode())
+        return Verifier(3600).verify(request, Secret(secret))
+
+
+class Polar:
+    """Polar signs with the library of Standard Webhooks; before September 2026 the whole secret was the key."""
+
+    def __init__(self, whole):
+        self.whole = whole
+
+    def sign(self, secret, url, body):
+        key = base64.b64encode(secret.encode()).decode() if self.whole else secret
+        return StandardWebhooks().sign(key, url, body)
+
+    def verify(self, secret, url, body, headers):
+        from polar.webhooks import PolarWebhookVerificationError, validate_event
+
+        try:
+            validate_event(body, headers, secret, frozenset({"order.paid"}), dict)
+        except PolarWebhookVerificationError:
+            return False
+        return True
+
+
+class Razorpay:
+    """The SDK only verifies."""
+
+    def verify(self, secret, url, body, headers):
+        from razorpay.errors import SignatureVerificationError
+        from razorpay.utility import Utility
+
+        try:
+            return Utility().verify_webhook_signature(body, headers["x-razorpay-signature"], secret)
+        except SignatureVerificationError:
+            return False
+
+
+class Resend:
+    """The headers and the keys of Svix, in code of its own."""
+
+    def sign(self, secret, url, body):
+        from resend import Webhooks
+
+        name, stamp = "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", str(int(time.time()))
+        key = base64.b64decode(secret.removeprefix("whsec_"))
+        signature = Webhooks._generate_signature(key, f"{name}.{stamp}.{body}".encode())
+        return {"svix-id": name, "svix-timestamp": stamp, "svix-signature": f"v1,{signature}"}
+
+    def verify(self, secret, url, body, headers):
+        from resend import Webhooks
+
+        given = {name: headers[f"svix-{name}"] for name in ("id", "timestamp", "signature")}
+        try:
+            Webhooks.verify({"payload": body, "headers": given, "webhook_secret": secret})
+        except ValueError as error:
+            if str(error) != "no matching signature found":
+                raise
+            return False
+        return True
+
+
+class Square:
+    """The SDK only verifies."""
+
+    def verify(self, secret, url, body, headers):
+        from square.utils.webhooks_helper import verify_signature
+
+        signature = headers["x-square-hmacsha256-signature"]
+        return verify_signature(request_body=body, signature_header=signature, signature_key=secret, notification_url=url)
+
+
 SDKS = {
+    "adyen": Adyen(),
+    "adyen-banking": AdyenBanking(),
+    "box": Box("primary"),
+    "box-secondary": Box("secondary"),
     "braintree": Braintree(),
+    "cloudinary": Cloudinary("sha1"),
+    "cloudinary-sha256": Cloudinary("sha256"),
     "discord": Discord(),
+    "gocardless": GoCardless(),
+    "paddle": Paddle(),
+    "polar": Polar(whole=False),
+    "polar-whole": Polar(whole=True),
+    "razorpay": Razorpay(),
+    "resend": Resend(),
     "slack-sdk": Slack(),
+    "square": Square(),
     "standardwebhooks": StandardWebhooks(),
     "stripe": Stripe(),
     "svix": Svix(),

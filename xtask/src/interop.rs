@@ -4,6 +4,8 @@ use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -37,24 +39,35 @@ fn installed(root: &Path) -> Result<()> {
         _ => fs::create_dir_all(&tools)?,
     }
     let venv = tools.join("venv");
-    run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-    run(Command::new(venv.join("bin/python"))
-        .args(["-m", "pip", "install", "--quiet", "--no-compile"])
-        .args([
-            "--disable-pip-version-check",
-            "--only-binary",
-            ":all:",
-            "-r",
-        ])
-        .arg(pinned.join("requirements.txt")))?;
+    run(Command::new("python3").args(["-m", "venv"]).arg(&venv))
+        .context("python3 cannot make an environment for the SDKs of PyPI")?;
+    let mut pip = Command::new(venv.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--no-compile"])
+        .args(["--disable-pip-version-check", "--only-binary", ":all:"])
+        .arg("-r")
+        .arg(pinned.join("requirements.txt"));
+    patiently(|| run(&mut pip)).context("the SDKs of PyPI are not installed")?;
     for name in NPM {
         fs::copy(pinned.join(name), tools.join(name))?;
     }
-    run(Command::new("npm")
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-        .current_dir(&tools))?;
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(&tools);
+    patiently(|| run(&mut npm)).context("the SDKs of npm are not installed")?;
     // Last: with it there, the tests take everything else to be there.
     fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+/// Tries again where it fails, since a network does now and then.
+fn patiently(mut work: impl FnMut() -> Result<()>) -> Result<()> {
+    for pause in PAUSES {
+        match work() {
+            Ok(()) => return Ok(()),
+            Err(error) => eprintln!("    {error:#}; again in {} s", pause.as_secs()),
+        }
+        thread::sleep(pause);
+    }
+    work()
 }
 
 /// What an installation depends on: another pin, Python or node makes a new one.
@@ -73,4 +86,5 @@ fn wanted(pinned: &Path) -> Result<String> {
     Ok(wanted)
 }
 
+const PAUSES: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(15)];
 const NPM: [&str; 2] = ["package.json", "package-lock.json"];
