@@ -3,7 +3,7 @@
 use std::mem;
 use std::ops::Range;
 
-use countersign::{Auth, Handshakes, Keyring, Scheme, SchemeError, Verifier, Window};
+use countersign::{Auth, Handshakes, Keyring, Scheme, SchemeError, Verifier, Weakness, Window};
 use toml::{Spanned, Value};
 
 use super::check::Checker;
@@ -190,11 +190,14 @@ impl Checker<'_> {
             return None;
         };
         let window = self.window(window, &scheme);
-        self.usage = Some(Usage::Signs {
-            scheme: scheme.name().to_owned(),
-            seals: self.answers && Handshakes::of(&scheme).seal_for_anybody(),
+        self.usage = Some(match scheme.weaknesses().contains(&Weakness::Token) {
+            true => Usage::Shown,
+            false => Usage::Signs {
+                scheme: scheme.name().to_owned(),
+                seals: self.answers && Handshakes::of(&scheme).seal_for_anybody(),
+            },
         });
-        let checked = self.keyring(keys, |ring| {
+        let checked = self.keyring(keys, Some(&scheme), |ring| {
             Ok::<_, SchemeError>((Verifier::new(&scheme, ring)?, ring.clone()))
         });
         self.usage = None;

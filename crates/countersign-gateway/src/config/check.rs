@@ -4,7 +4,6 @@
 //! everything that is wrong. Nothing that was built with a stand-in ever leaves this module:
 //! one noted error refuses the whole configuration.
 
-use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use std::time::Duration;
 use toml::{Spanned, Value};
 
 use super::error::{ConfigError, Fault, Problem, Severity};
-use super::key::{Holder, Usage};
+use super::key::{Secrets, Usage};
 use super::secret::Surroundings;
 use super::source::Source;
 use super::units;
@@ -28,8 +27,7 @@ pub(super) struct Checker<'a> {
     pub(super) folder: &'a Path,
     /// Which of the flow's several auths is being checked.
     pub(super) member: Option<String>,
-    /// Digests of the secrets seen so far, and where each was seen.
-    pub(super) secrets: HashMap<[u8; 32], Vec<Holder>>,
+    pub(super) secrets: Secrets,
     /// Pairs of flows that have a secret in common, in the order of the file.
     pub(super) shared: Vec<[String; 2]>,
     /// Whether every flow keeps its keys, and not only those that diagnose.
@@ -49,7 +47,7 @@ impl<'a> Checker<'a> {
             flow: None,
             folder: path.parent().unwrap_or(Path::new("")),
             member: None,
-            secrets: HashMap::new(),
+            secrets: Secrets::new(),
             shared: Vec::new(),
             keeps_keys: false,
             source: Source::new(path, text),

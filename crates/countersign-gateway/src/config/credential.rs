@@ -9,7 +9,7 @@ use super::auth::Checked;
 use super::check::Checker;
 use super::error::{Fault, quoted};
 use super::file::{AuthFile, Text, UserFile};
-use super::key::{WEAK, fingerprint, unfit};
+use super::key::{WEAK, unfit};
 use crate::htpasswd::{Htpasswd, Seats};
 use crate::random;
 
@@ -148,7 +148,7 @@ impl Checker<'_> {
             self.refuse(password.span(), message, WEAK);
             return None;
         }
-        self.note_equal(fingerprint(&secret), password.span(), false);
+        self.note_password(&secret, password.span());
         Some((name.get_ref().clone(), secret))
     }
 
@@ -162,7 +162,7 @@ impl Checker<'_> {
             );
             return None;
         };
-        let mut api_key = self.keyring(keys, ApiKey::new)?;
+        let mut api_key = self.keyring(keys, None, ApiKey::new)?;
         if let Some(header) = &auth.header {
             for name in self.accept("header", header.span(), header_names(header.get_ref()))? {
                 api_key = api_key.header(name);

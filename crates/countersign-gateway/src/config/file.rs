@@ -159,6 +159,7 @@ pub(super) struct KeyFile {
     pub(super) allow_weak_secret: bool,
     pub(super) fetch: Option<Spanned<Value>>,
     pub(super) id: Option<Text>,
+    pub(super) kid: Option<Text>,
     pub(super) not_after: Option<Spanned<Value>>,
     pub(super) not_before: Option<Spanned<Value>>,
     pub(super) secret: Option<Secretive>,

@@ -1,23 +1,26 @@
 //! Checks of keys: their secrets, their names, the time in which they count.
 
-use std::ops::Range;
 use std::time::SystemTime;
 
-use countersign::{Key, KeyId, KeyProblem, Keyring, SchemeError, Secret};
+use countersign::{Key, KeyId, KeyProblem, Keyring, Scheme, SchemeError};
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use toml::{Spanned, Value};
 
 use super::check::Checker;
-use super::error::{Fault, quoted};
+use super::error::Fault;
 use super::file::KeyFile;
 use super::listen::digest;
+
+mod shared;
+
+pub(super) use shared::{Secrets, Usage};
 
 impl Checker<'_> {
     /// Builds a keyring that `build` accepts; what it does not accept is shown at the key.
     pub(super) fn keyring<T, E: Into<SchemeError>>(
         &mut self,
         keys: &Spanned<Vec<Spanned<KeyFile>>>,
+        scheme: Option<&Scheme>,
         build: impl FnOnce(&Keyring) -> Result<T, E>,
     ) -> Option<T> {
         let files = keys.get_ref();
@@ -26,12 +29,20 @@ impl Checker<'_> {
             .map(|key| self.key(key, files.len() == 1))
             .collect();
         let checked: Vec<Key> = checked.into_iter().collect::<Option<_>>()?;
+        for (key, file) in checked.iter().zip(files) {
+            self.check_kid(key, scheme, file.get_ref());
+        }
         let ids: Vec<KeyId> = checked.iter().map(|key| key.id().clone()).collect();
         let built = Keyring::new(checked)
             .map_err(SchemeError::from)
-            .and_then(|ring| build(&ring).map_err(Into::into));
+            .and_then(|ring| Ok((build(&ring).map_err(Into::into)?, ring)));
         match built {
-            Ok(built) => Some(built),
+            Ok((built, ring)) => {
+                for (key, file) in ring.iter().zip(files) {
+                    self.note_key(key, scheme, file);
+                }
+                Some(built)
+            }
             Err(error) => {
                 // The last of two keys of one id is the one too many.
                 let at = match &error {
@@ -64,14 +75,11 @@ impl Checker<'_> {
         };
         let key = match (&file.secret, &file.sha256, &file.fetch) {
             (Some(secret), None, None) => {
-                let at = secret.span();
                 let secret = self.secret("secret", secret)?;
-                self.note_equal(fingerprint(&secret), at, file.allow_shared_secret);
                 Key::new(id?, secret)
             }
             (None, Some(sha256), None) => {
-                let hash = self.text("sha256", Some(sha256), digest)?;
-                self.note_equal(hash, sha256.span(), file.allow_shared_secret);
+                self.text("sha256", Some(sha256), digest)?;
                 self.accept(
                     "sha256",
                     sha256.span(),
@@ -112,8 +120,43 @@ impl Checker<'_> {
         } else {
             key
         };
+        let kid = self.text("kid", file.kid.as_ref(), kid);
+        let key = kid.into_iter().fold(key, Key::in_tokens);
         let key = not_before.into_iter().fold(key, Key::not_before);
         Some(not_after.into_iter().fold(key, Key::not_after))
+    }
+
+    /// Refuses a name for tokens where nothing names a key, or the key brings its own.
+    fn check_kid(&mut self, key: &Key, scheme: Option<&Scheme>, file: &KeyFile) {
+        let Some(kid) = &file.kid else {
+            return;
+        };
+        let text = key
+            .secret()
+            .map(|secret| secret.expose().trim_ascii_start());
+        let (message, help) = match scheme {
+            Some(scheme) if !scheme.signs_tokens() => (
+                format!(
+                    "`kid` has no meaning with the scheme `{}`: its signatures are no tokens, and only those name a key",
+                    scheme.name()
+                ),
+                "remove it; `id` is the name that logs have",
+            ),
+            None => (
+                "`kid` has no meaning with an API key: only tokens name their key".to_owned(),
+                "remove it; `id` is the name that logs have",
+            ),
+            Some(_) if file.fetch.is_some() => (
+                "`kid` is beside `fetch`: keys that are fetched bring their names".to_owned(),
+                "remove it, or write the key itself as `secret`",
+            ),
+            Some(_) if text.is_some_and(|text| text.starts_with(b"{")) => (
+                "`kid` is beside a JSON Web Key, which brings its own".to_owned(),
+                "write it into the key, as its member `kid`, and remove it here",
+            ),
+            Some(_) => return,
+        };
+        self.refuse(kid.span(), message, help);
     }
 
     /// A key that is found by a URL: the scheme's, or one that is written out.
@@ -148,138 +191,15 @@ impl Checker<'_> {
         };
         self.accept(key, written.span(), time.map_err(fault))
     }
-
-    /// Two flows with one secret accept each other's webhooks; one flow takes what is signed in one way for what is
-    /// signed in another; and anybody signs, where one answers challenges with it.
-    ///
-    /// `excused` says that the sender of one flow has one secret for two schemes, and that the operator knows.
-    pub(super) fn note_equal(&mut self, digest: [u8; 32], span: Range<usize>, excused: bool) {
-        let Some(flow) = self.flow.clone() else {
-            return;
-        };
-        let usage = self.usage.clone();
-        let known = self.secrets.entry(digest).or_default();
-        let before = known.clone();
-        known.push(Holder {
-            flow: flow.clone(),
-            usage: usage.clone(),
-        });
-        let sealing = before.iter().find_map(|holder| {
-            let sealing = sealing(holder.usage.as_ref()?, usage.as_ref()?)?;
-            Some((&holder.flow, sealing))
-        });
-        if let Some((other, sealing)) = sealing {
-            let holder = match *other == flow {
-                true => "another key of this flow".to_owned(),
-                false => format!("flow {}", quoted(other)),
-            };
-            let message = format!(
-                "{holder} has the same secret, and the handshake of `{sealing}` signs with it what anybody asks for"
-            );
-            let help = "give each a secret of its own, or write `handshake = false` where challenges are answered";
-            self.refuse(span, message, help);
-            return;
-        }
-        let mut own = before
-            .iter()
-            .filter(|holder| holder.flow == flow)
-            .peekable();
-        if own.peek().is_none() {
-            let Some(Holder { flow: other, .. }) = before.first() else {
-                return;
-            };
-            let message = format!(
-                "flow {} has the same secret: what is signed for one is genuine for the other",
-                quoted(other)
-            );
-            self.shared.push([other.clone(), flow]);
-            self.warn(span, message, "give each flow a secret of its own");
-            return;
-        }
-        match own.find_map(|holder| mistaken(holder.usage.as_ref()?, usage.as_ref()?)) {
-            // What is sent along is no secret to sign with, whoever knows of it.
-            Some(message) if excused && known.iter().all(Holder::signs) => {
-                self.warn(
-                    span,
-                    message,
-                    "take the old scheme out as soon as nobody uses it",
-                );
-            }
-            Some(message) => {
-                let help = "give each scheme a secret of its own that is nothing else; where the sender has only one, write `allow_shared_secret = true` beside it";
-                self.refuse(span, message, help);
-            }
-            None => self.warn(
-                span,
-                "two keys of this flow have the same secret",
-                "remove one of them, or correct it",
-            ),
-        }
-    }
 }
 
-/// Where a secret was seen.
-#[derive(Clone)]
-pub(super) struct Holder {
-    flow: String,
-    usage: Option<Usage>,
-}
-
-impl Holder {
-    fn signs(&self) -> bool {
-        matches!(self.usage, Some(Usage::Signs { .. }))
-    }
-}
-
-/// What a secret is for.
-#[derive(Clone)]
-pub(super) enum Usage {
-    /// It is sent along, as an API key or a password.
-    Shown,
-    Signs {
-        scheme: String,
-        /// Whether a handshake makes the MAC of whatever somebody asks for.
-        seals: bool,
-    },
-}
-
-/// The scheme whose handshake signs for anybody what the other one takes for an event.
-fn sealing<'u>(one: &'u Usage, two: &'u Usage) -> Option<&'u str> {
-    match (one, two) {
-        (
-            Usage::Signs { scheme, seals },
-            Usage::Signs {
-                scheme: other,
-                seals: others,
-            },
-        ) if scheme != other => match (seals, others) {
-            (true, _) => Some(scheme),
-            (_, true) => Some(other),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// What is wrong with one secret of one flow that is for both.
-fn mistaken(one: &Usage, two: &Usage) -> Option<String> {
-    match (one, two) {
-        (Usage::Signs { scheme, .. }, Usage::Signs { scheme: other, .. }) if scheme != other => {
-            Some(format!(
-                "the secret signs under `{scheme}` and under `{other}`: what is captured of one can be sent as the other, with another body"
-            ))
-        }
-        (Usage::Shown, Usage::Signs { scheme, .. })
-        | (Usage::Signs { scheme, .. }, Usage::Shown) => Some(format!(
-            "the secret signs under `{scheme}` and is an API key or a password, too: whoever sees it sent can sign"
-        )),
-        _ => None,
-    }
-}
-
-/// What equal secrets have in common, and a key that is given by its hash.
-pub(super) fn fingerprint(secret: &Secret) -> [u8; 32] {
-    Sha256::digest(secret.expose()).into()
+/// The name of a key in tokens.
+fn kid(text: &str) -> Result<&str, Fault> {
+    let fits = (1..=MOST_KID).contains(&text.len());
+    fits.then_some(text).ok_or_else(|| {
+        let help = format!("write what the sender's tokens have as their `kid`, at most {MOST_KID} bytes, or leave it out");
+        Fault::new("is no name of a key", help)
+    })
 }
 
 fn key_id(text: &str) -> Result<KeyId, Fault> {
@@ -308,6 +228,9 @@ fn remedy(error: &SchemeError) -> String {
         _ => "correct the key; it has to be the secret as the sender shows it".to_owned(),
     }
 }
+
+/// The longest name of a key in tokens, in bytes.
+const MOST_KID: usize = 256;
 
 /// What to do about a short secret.
 pub(super) const WEAK: &str = "use a longer one, for example from `openssl rand -hex 32`, or write `allow_weak_secret = true` beside it";

@@ -21,7 +21,7 @@ pub(super) fn hidden(text: &str) -> Vec<Range<usize>> {
 }
 
 /// Keys whose values may be shown.
-pub(super) const HARMLESS: [&str; 60] = [
+pub(super) const HARMLESS: [&str; 61] = [
     "allow_from",
     "allow_shared_secret",
     "allow_weak_secret",
@@ -49,6 +49,7 @@ pub(super) const HARMLESS: [&str; 60] = [
     "hosts",
     "htpasswd",
     "id",
+    "kid",
     "listen",
     "max_connections",
     "max_retries",

@@ -154,7 +154,7 @@ impl Checker<'_> {
                 None
             }
             (None, Some(keys)) => self
-                .keyring(keys, |ring| Signer::new(&scheme, ring))
+                .keyring(keys, Some(&scheme), |ring| Signer::new(&scheme, ring))
                 .map(Some),
             (Some(source), None) => {
                 let secret = self.secret("secret", source)?;

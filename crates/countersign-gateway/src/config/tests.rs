@@ -7,6 +7,7 @@ use super::*;
 
 mod fetched;
 mod handshakes;
+mod keys;
 mod redaction;
 mod reference;
 mod refusals;

@@ -328,3 +328,49 @@ fn a_verifier_tells_its_keys_and_their_times_and_each_once() {
         assert_eq!(keys, [("old", Some(end)), ("new", None)], "{scheme}");
     }
 }
+
+#[test]
+fn a_key_is_what_its_scheme_decodes_however_it_is_spelled() {
+    let bytes = b"0123456789abcdefghijklmn";
+    let base64 = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u";
+    let read = |scheme: &str, text: &str| {
+        let readings = key("a", text).readings(&preset(scheme));
+        let readings = readings.iter().map(|secret| secret.expose().to_vec());
+        readings.collect::<Vec<_>>()
+    };
+
+    for (scheme, text) in [
+        ("standard-webhooks", format!("whsec_{base64}")),
+        ("svix", base64.to_owned()),
+        ("dixa", hex::encode(bytes)),
+        ("github", String::from_utf8(bytes.to_vec()).unwrap()),
+    ] {
+        assert_eq!(read(scheme, &text), [bytes], "{scheme}");
+    }
+    assert!(read("dixa", "no digits").is_empty());
+    let hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    let hashed = Key::hashed(KeyId::parse("a").unwrap(), hash).unwrap();
+    assert!(hashed.readings(&preset("github")).is_empty());
+}
+
+#[test]
+fn a_public_key_is_no_secret_to_make_macs_with() {
+    for (digest, fits) in [
+        ("ecdsa-p256", true),
+        ("rsa-sha256", true),
+        ("hmac-sha256", false),
+        ("sha256", false),
+        ("token", false),
+        ("ed25519", false),
+    ] {
+        let scheme = serde_json::from_value::<Scheme>(serde_json::json!({
+            "name": "acme",
+            "sign": "{body}",
+            "signature": { "from": "header:x-acme", "encoding": "base64" },
+            "rules": [{ "digest": digest, "key": { "encoding": "public" } }],
+        }));
+        let told = scheme.map(drop).map_err(|error| error.to_string());
+        assert_eq!(told.is_ok(), fits, "{digest} {told:?}");
+        assert!(fits || told.unwrap_err().contains("could make a MAC with it"));
+    }
+}

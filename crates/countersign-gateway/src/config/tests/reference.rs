@@ -80,6 +80,7 @@ fn the_reference_loads_with_every_example_in_use() {
             "acme",
             "social",
             "tasks",
+            "bank",
             "news"
         ]
     );
