@@ -109,6 +109,11 @@ impl Template {
         self.has(&Part::Derived(Derived::TokenClaims))
     }
 
+    /// Whether parts of a token are parts of the message.
+    pub(crate) fn is_of_a_token(&self) -> bool {
+        self.has_claims() || self.has(&Part::Derived(Derived::TokenHead))
+    }
+
     /// Whether headers that a header lists are part of the message.
     pub(crate) fn has_list(&self) -> bool {
         self.list().is_some()

@@ -22,6 +22,7 @@ mod https;
 mod key_url;
 mod notation;
 mod proof;
+mod sense;
 mod value;
 mod weakness;
 mod window_form;

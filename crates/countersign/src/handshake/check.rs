@@ -60,6 +60,12 @@ pub(crate) fn check(form: &HandshakeForm) -> Result<(), SchemeError> {
     if answer.status == 204 && (answer.text.is_some() || answer.json.is_some()) {
         return refuse("answers 204, which has no body");
     }
+    if form.mac.as_ref().is_some_and(|mac| mac.most == Some(0)) {
+        return refuse("has a `mac` whose challenges have `most` 0 characters, so none fits");
+    }
+    if answer.headers.values().any(|text| !text.fits_a_header()) {
+        return refuse("answers a header with a character that no header can have");
+    }
     for name in answer.headers.keys() {
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| SchemeError::HeaderName(name.clone()))?;

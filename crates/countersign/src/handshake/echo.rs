@@ -58,6 +58,16 @@ impl Echo {
         Some(text)
     }
 
+    /// Whether its literals can stand in a header.
+    pub(super) fn fits_a_header(&self) -> bool {
+        self.0.iter().all(|part| match part {
+            Part::Literal(text) => text
+                .bytes()
+                .all(|byte| byte == b' ' || byte.is_ascii_graphic()),
+            _ => true,
+        })
+    }
+
     pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
         self.0.iter().filter_map(|part| match part {
             Part::Place(place) => Some(place),

@@ -51,6 +51,10 @@ impl FromStr for Pointer {
             return Ok(Self(Vec::new()));
         }
         let names = text.strip_prefix('/').ok_or_else(refused)?.split('/');
+        // Nothing stands deeper in a body that is read.
+        if names.clone().count() > super::DEEPEST {
+            return Err(refused());
+        }
         names
             .map(|name| Step::parse(name).ok_or_else(refused))
             .collect::<Result<_, _>>()

@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 
-use super::SchemeError;
+use super::{SchemeError, sense};
 use super::description::{Description, Form, Grammar, KeyEncoding, Place, Rule, Sign};
 use super::notation::List;
 use crate::Unit;
@@ -15,6 +15,7 @@ pub(super) fn check(scheme: &Description) -> Result<(), SchemeError> {
     }
     scheme.forms.iter().try_for_each(check_form)?;
     scheme.handshakes.0.iter().try_for_each(handshake::check)?;
+    sense::check(scheme)?;
     if scheme.window.is_some() && scheme.forms.iter().all(|form| form.timestamp.is_none()) {
         return Err(SchemeError::WindowWithoutTime);
     }
@@ -63,12 +64,12 @@ fn check_methods(sign: &Sign) -> Result<(), SchemeError> {
         return Ok(());
     };
     if forms.is_empty() {
-        return Err(SchemeError::Nothing("message"));
+        return Err(SchemeError::Nothing("message in `sign`"));
     }
     let mut seen = Vec::new();
     for form in forms {
         if form.methods.is_empty() {
-            return Err(SchemeError::Nothing("method"));
+            return Err(SchemeError::Nothing("method in `methods`"));
         }
         for method in &form.methods {
             if seen.contains(&method) {
@@ -289,7 +290,7 @@ fn check_rules(scheme: &Form) -> Result<(), SchemeError> {
         }
     }
     if scheme.rules.is_empty() {
-        return Err(SchemeError::Nothing("rule"));
+        return Err(SchemeError::Nothing("rule in `rules`"));
     }
     for (label, digest) in &seen {
         if seen

@@ -105,7 +105,12 @@ pub(crate) type Conditions = Tables<When>;
 
 /// A condition on a request: everything that is said of it holds.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table"
+)]
 pub(crate) struct When {
     /// Any of these media types.
     #[serde(skip_serializing_if = "List::is_empty")]
@@ -125,7 +130,7 @@ pub(crate) struct When {
 
 /// Something that a request has to have, beside a signature.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with `from`")]
 pub(crate) struct Demand {
     pub(crate) from: Place,
     /// It is one of these.
@@ -191,7 +196,7 @@ impl Sign {
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub(crate) struct MethodForm {
     pub(crate) methods: Vec<MethodName>,
     pub(crate) message: Template,
@@ -202,7 +207,7 @@ pub(crate) struct MethodName(pub(crate) Method);
 
 /// Where signatures are and how they are written.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with `from` and `encoding`")]
 pub(crate) struct SignatureForm {
     #[serde(default, skip_serializing_if = "List::is_empty")]
     pub(crate) from: List<Place>,
@@ -219,7 +224,7 @@ pub(crate) struct SignatureForm {
 
 /// A header that holds signatures of one label.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with `label` and `from`")]
 pub(crate) struct Slot {
     pub(crate) label: String,
     pub(crate) from: Place,
@@ -306,7 +311,7 @@ pub(crate) struct Marks {
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with `from` and `unit`")]
 pub(crate) struct TimestampForm {
     pub(crate) from: List<Place>,
     pub(crate) unit: Unit,
@@ -316,14 +321,14 @@ pub(crate) struct TimestampForm {
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with `from`")]
 pub(crate) struct IdForm {
     pub(crate) from: List<Place>,
 }
 
 /// One kind of signature. A key belongs to the first rule whose form of key it has.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
 pub(crate) struct Rule {
     /// The names under which such signatures stand in the header.
     #[serde(default, skip_serializing_if = "List::is_empty")]
@@ -338,7 +343,7 @@ pub(crate) struct Rule {
 
 /// How a secret is written.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub(crate) struct KeyForm {
     #[serde(default)]
     pub(crate) encoding: KeyEncoding,

@@ -9,6 +9,8 @@ use crate::KeyError;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SchemeError {
+    /// A token's algorithm that is none, or goes with another digest.
+    Algorithm(String),
     /// Parts of a message stand side by side with nothing between that tells them apart.
     Ambiguous(String),
     /// A timestamp of a length that no time has in its unit.
@@ -29,6 +31,8 @@ pub enum SchemeError {
     KeyUrl(&'static str),
     /// Not a label: letters, digits, hyphens and underscores.
     Label(String),
+    /// Not a media type without parameters.
+    MediaType(String),
     /// A message of too many parts.
     LongMessage,
     /// A parameter of the scheme has no value.
@@ -51,6 +55,13 @@ pub enum SchemeError {
     Prefix(String),
     /// A rule reads public keys for signatures that are made with a secret, or whose public keys have another form.
     PublicSecret,
+    /// A key of the description that cannot be meant as it stands, and why.
+    Senseless {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it, and what is meant perhaps.
+        why: &'static str,
+    },
     /// What separates items cannot be told from what they hold.
     Separator(char),
     /// A message that covers neither body nor URL.
@@ -71,6 +82,8 @@ pub enum SchemeError {
     UnknownPlace(String),
     /// Not a word that templates know.
     UnknownWord(String),
+    /// A place that cannot be read where a key of the description wants to.
+    Unreadable(&'static str, String),
     /// An element is read and not signed, so it proves nothing.
     Unsigned(&'static str),
     /// A message has a word that nothing says where to find.
@@ -82,6 +95,12 @@ pub enum SchemeError {
 impl fmt::Display for SchemeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Algorithm(name) => write!(
+                f,
+                "`token = \"{name}\"` does not go with the `digest`: ES256 is `ecdsa-p256-fixed`, EdDSA \
+                 `ed25519`, RS256 and RS512 `rsa-sha256` and `rsa-sha512`, HS256 and HS512 `hmac-sha256` \
+                 and `hmac-sha512`; there are no others"
+            ),
             Self::Ambiguous(text) => write!(
                 f,
                 "`{text}` has parts side by side with nothing between that tells them apart; if the \
@@ -105,6 +124,11 @@ impl fmt::Display for SchemeError {
                     "`{label}` is not a label of letters, digits, `-` and `_`"
                 )
             }
+            Self::MediaType(text) => write!(
+                f,
+                "`{text}` in `content-type` is not a media type like `application/json`, which stands \
+                 without parameters"
+            ),
             Self::LongMessage => f.write_str("a message has more parts than can be signed"),
             Self::MissingParameter(name) => {
                 write!(
@@ -115,6 +139,9 @@ impl fmt::Display for SchemeError {
             Self::MethodName(name) => write!(f, "`{name}` is not a method in upper case"),
             Self::MixedDigests => {
                 f.write_str("signatures without labels are of several digests; name one digest")
+            }
+            Self::Name(name) if name.is_empty() => {
+                f.write_str("the scheme has no `name`; give it one of lower-case letters, digits and `-`")
             }
             Self::Name(name) => {
                 write!(
@@ -145,6 +172,7 @@ impl fmt::Display for SchemeError {
             Self::PublicSecret => f.write_str(
                 "the key encoding `public` is for ECDSA and RSA: whoever knows a public key could make a MAC with it, and Ed25519 keys are `hex` or `base64`",
             ),
+            Self::Senseless { key, why } => write!(f, "`{key}` {why}"),
             Self::Separator(separator) => write!(f, "`{separator}` cannot separate items"),
             Self::SignsNothing(text) => {
                 write!(
@@ -177,6 +205,10 @@ impl fmt::Display for SchemeError {
             Self::UnknownWord(word) => write!(
                 f,
                 "`{{{word}}}` is not a word of messages; the README of countersign lists them"
+            ),
+            Self::Unreadable(key, place) => write!(
+                f,
+                "`{key}` cannot read `{place}`; use header:NAME, json:/NAME, form:NAME or query:NAME"
             ),
             Self::Unsigned(what) => write!(
                 f,

@@ -94,7 +94,7 @@ impl Variant {
             sign: self
                 .sign
                 .or_else(|| shared.sign.clone())
-                .ok_or(missing("message"))?,
+                .ok_or(missing("message in `sign`"))?,
             or: match self.or.is_empty() {
                 true => shared.or.0.clone(),
                 false => self.or.0,
@@ -105,7 +105,7 @@ impl Variant {
             signature: self
                 .signature
                 .or_else(|| shared.signature.clone())
-                .ok_or(missing("signature"))?,
+                .ok_or(missing("`signature`"))?,
             timestamp: self.timestamp.or_else(|| shared.timestamp.clone()),
             id: self.id.or_else(|| shared.id.clone()),
             rules: match self.rules.is_empty() {

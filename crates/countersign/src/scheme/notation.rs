@@ -70,7 +70,7 @@ where
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<List<T>, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(List)
+                some(seq).map(List)
             }
         }
 
@@ -152,11 +152,23 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Tables<T> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Tables<T>, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Tables)
+                some(seq).map(Tables)
             }
         }
 
         deserializer.deserialize_any(OneOrMany(PhantomData))
+    }
+}
+
+/// What a list holds: something, and not without end.
+fn some<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(seq: A) -> Result<Vec<T>, A::Error> {
+    let many = Vec::deserialize(SeqAccessDeserializer::new(seq))?;
+    match many.len() {
+        0 => Err(A::Error::custom(
+            "an empty list says nothing; leave the key out, or give at least one",
+        )),
+        1..=LONGEST_LIST => Ok(many),
+        _ => Err(A::Error::custom("a list longer than any sender needs")),
     }
 }
 
@@ -233,3 +245,6 @@ macro_rules! as_text {
 }
 
 as_text!(Echo, MethodName, Place, Pointer, Template);
+
+/// More than any sender needs.
+const LONGEST_LIST: usize = 256;

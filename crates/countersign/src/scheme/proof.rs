@@ -56,6 +56,13 @@ pub struct Unproven {
     outcome: String,
 }
 
+impl Proof {
+    /// What the vector is called.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl Unproven {
     /// The scheme's name.
     pub fn scheme(&self) -> &str {

@@ -56,7 +56,7 @@ impl<'de> Deserialize<'de> for WindowForm {
             fn visit_i64<E: Error>(self, seconds: i64) -> Result<WindowForm, E> {
                 u64::try_from(seconds)
                     .map(WindowForm::Symmetric)
-                    .map_err(E::custom)
+                    .map_err(|_| E::custom("a window cannot be negative"))
             }
 
             fn visit_u64<E: Error>(self, seconds: u64) -> Result<WindowForm, E> {

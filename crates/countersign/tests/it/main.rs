@@ -17,6 +17,7 @@ mod properties;
 mod schemes;
 #[cfg(all(feature = "ecdsa", feature = "rsa"))]
 mod sets;
+mod senseless;
 mod several;
 mod signatures;
 mod signing;

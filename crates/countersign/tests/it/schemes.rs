@@ -121,7 +121,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "\"header:X-Acme-Signature\"",
         "[]",
-        "no header of the signature",
+        "an empty list says nothing",
     ),
     (
         "{ pairs = \",\" }",

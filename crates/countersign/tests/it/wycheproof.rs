@@ -14,10 +14,15 @@ const MESSAGE: &str = r#"{"order":7}"#;
 
 /// A scheme of this digest and nothing else, its key and signatures in hex.
 fn tiny(digest: &str) -> Scheme {
+    let secret = if digest.starts_with("sha") {
+        "{secret}"
+    } else {
+        ""
+    };
     let text = format!(
         r#"
             name = "tiny"
-            sign = "{{body}}"
+            sign = "{{body}}{secret}"
             signature = {{ from = "header:x-signature", encoding = "hex" }}
             rules = [{{ digest = "{digest}", key = {{ encoding = "hex" }} }}]
         "#
