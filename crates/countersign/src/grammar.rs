@@ -269,7 +269,8 @@ impl Layout {
 
 impl<'a> Found<'a> {
     pub(crate) fn candidates(&self) -> impl Iterator<Item = &Candidate<'a>> {
-        self.candidates.iter().take(self.seen).chain(&self.more)
+        let few = self.candidates.get(..self.seen);
+        few.unwrap_or(&self.candidates).iter().chain(&self.more)
     }
 
     fn timestamp(&mut self, text: &'a [u8]) -> Result<(), Reason> {
@@ -332,19 +333,23 @@ fn split_at(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
 fn find(text: &[u8], byte: u8) -> Option<usize> {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     let wanted = ONES.wrapping_mul(u64::from(byte));
-    let (chunks, rest) = text.as_chunks::<8>();
-    for (index, chunk) in chunks.iter().enumerate() {
+    let inside = |chunk: &[u8; 8]| {
         // A byte of zeros, the first at least, borrows from the bit above it.
         let other = u64::from_le_bytes(*chunk) ^ wanted;
         let zeros = other.wrapping_sub(ONES) & !other & ONES << 7;
-        if zeros != 0 {
-            let inside = (zeros.trailing_zeros() / 8) as usize;
+        (zeros != 0).then(|| (zeros.trailing_zeros() / 8) as usize)
+    };
+    let (chunks, _) = text.as_chunks();
+    for (index, chunk) in chunks.iter().enumerate() {
+        if let Some(inside) = inside(chunk) {
             return Some(index.wrapping_mul(8).wrapping_add(inside));
         }
     }
-    let passed = text.len().wrapping_sub(rest.len());
-    let inside = rest.iter().position(|other| *other == byte)?;
-    Some(passed.wrapping_add(inside))
+    match text.last_chunk() {
+        // Some of these have been looked at, and it is none of them.
+        Some(last) => Some(inside(last)?.wrapping_add(text.len().wrapping_sub(8))),
+        None => text.iter().position(|other| *other == byte),
+    }
 }
 
 /// How far a family of headers is numbered, and so how many signatures it may have.

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::grammar::Found;
+use crate::grammar::{Candidate, Found};
 use crate::mac::{Tag, first_half, sha256};
 use crate::message::Message;
 use crate::plan::{Checks, Lock, Plan};
@@ -38,15 +38,19 @@ impl Sent<'_> {
             any_active |= active;
             // The first key names the message even when its time has not come or is over.
             let names_message = index == 0 && id.is_empty();
+            let counts = |text: &&Candidate<'_>| active && key.answers_to(text.label);
             let texts = self.found.candidates();
-            let texts = texts.filter(|text| active && key.answers_to(text.label));
             match key.lock.tag_if(active || names_message, message) {
                 Some(tag) => {
                     let meant = key.is_meant(named);
-                    for spelled in texts.filter_map(|text| plan.layout().decode(text)) {
-                        any_spelled = true;
-                        if bool::from(tag.matches(&spelled)) && meant {
-                            matching = Some(key);
+                    for text in texts {
+                        if counts(&text)
+                            && let Some(spelled) = plan.layout().decode(text)
+                        {
+                            any_spelled = true;
+                            if bool::from(tag.matches(&spelled)) && meant {
+                                matching = Some(key);
+                            }
                         }
                     }
                     if names_message {
@@ -55,6 +59,7 @@ impl Sent<'_> {
                     }
                 }
                 None if active => {
+                    let texts = texts.filter(counts);
                     for spelled in texts.filter_map(|text| plan.layout().decode_any(text)) {
                         any_spelled = true;
                         let settled = matching.is_some() && key.lock.is_public();
