@@ -157,12 +157,13 @@ impl Template {
         derived.filter_map(Derived::json_place)
     }
 
+    /// Whether any part is made from the request.
+    pub(crate) fn derives(&self) -> bool {
+        self.derives
+    }
+
     /// The bytes of the parts that are made from the request, in their order.
-    #[inline]
     pub(crate) fn derive(&self, source: &Source<'_>) -> Result<Vec<Vec<u8>>, Reason> {
-        if !self.derives {
-            return Ok(Vec::new());
-        }
         let derived = self.parts.iter().filter_map(Part::derived);
         derived.map(|part| part.bytes(source)).collect()
     }
@@ -199,9 +200,6 @@ impl Template {
 
     /// Looks at the headers that are parts of the message.
     pub(crate) fn check_headers(&self, headers: &HeaderMap) -> Result<(), Reason> {
-        if !self.covers_headers {
-            return Ok(());
-        }
         self.parts.iter().try_for_each(|part| match part {
             Part::Header(name) => only_line(headers, name).map(|_| ()),
             _ => Ok(()),
@@ -214,7 +212,9 @@ impl Template {
         if self.covers_url && words.url.base.is_empty() {
             return Err(Reason::UnknownUrl);
         }
-        self.check_headers(words.headers)?;
+        if self.covers_headers {
+            self.check_headers(words.headers)?;
+        }
         Ok(Message {
             template: self,
             words,
@@ -258,8 +258,7 @@ impl<'a> Message<'a> {
         self.template.parts.iter().map(move |part| match part {
             Part::Body => words.body,
             Part::Derived(_) => derived.next().map(Vec::as_slice).unwrap_or_default(),
-            // It is there: the message was not made otherwise.
-            Part::Header(name) => only_line(words.headers, name).unwrap_or_default(),
+            Part::Header(name) => checked_line(words.headers, name),
             Part::Id => words.id,
             Part::Literal(text) => text.as_bytes(),
             Part::Method => words.method.as_str().as_bytes(),
@@ -290,6 +289,12 @@ pub(crate) fn only_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result
         }
     }
     bounded(line.ok_or(Reason::MissingHeader)?.as_bytes())
+}
+
+/// The value of a header that is there: no message is made otherwise.
+#[inline(never)]
+fn checked_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a [u8] {
+    only_line(headers, name).unwrap_or_default()
 }
 
 /// A header value without the blanks around it, unless it is too long to look at.

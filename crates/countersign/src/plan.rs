@@ -20,8 +20,7 @@ mod token;
 
 pub(crate) use lock::{Checks, Lock, Opened, PlanKey};
 pub(crate) use material::{read_certificate, read_public};
-use read::Texts;
-pub(crate) use read::{Elements, is_id};
+pub(crate) use read::{Elements, Texts, is_id};
 pub(crate) use token::Token;
 
 /// One way in which a scheme signs.
@@ -195,6 +194,7 @@ impl Plan {
     }
 
     /// The signed message of requests with this method.
+    #[inline]
     pub(crate) fn message(&self, method: &Method) -> Result<&Template, Reason> {
         self.form.message(method).ok_or(Reason::MethodNotSigned)
     }
@@ -229,7 +229,7 @@ impl Plan {
     #[inline]
     pub(crate) fn seals_for_anybody(&self, message: Message<'_>) -> bool {
         let mut challenges = self.challenges.iter();
-        challenges.any(|plain| plain.is(message.pieces()))
+        !self.challenges.is_empty() && challenges.any(|plain| plain.is(message.pieces()))
     }
 
     /// The first set of headers that has anything in the request.

@@ -13,7 +13,7 @@ use crate::element::Source;
 use crate::grammar::Found;
 use crate::json::{Json, Pointer, Reading};
 use crate::message::{Template, Words};
-use crate::plan::{Checks, Plan, Token};
+use crate::plan::{Checks, Plan, Texts, Token};
 use crate::scheme::Form;
 use crate::{
     FetchedKey, KeyId, KeyUrl, Keyring, PublicUrl, Reason, Rejection, Scheme, SchemeError, Signed,
@@ -243,7 +243,10 @@ impl Verifier {
     ) -> Result<Verified, Rejection> {
         let template = plan.message(source.method)?;
         let mut found = Found::default();
-        let text = plan.signature_text(source)?;
+        let text = match plan.reads_elsewhere() {
+            true => plan.signature_text(source)?,
+            false => None,
+        };
         plan.read_signatures(source.headers, text.as_deref(), &mut found)?;
         let token = plan.token(&found)?;
         let with_token;
@@ -257,7 +260,10 @@ impl Verifier {
                 &with_token
             }
         };
-        let texts = plan.texts(source)?;
+        let texts = match plan.reads_elsewhere() {
+            true => plan.texts(source)?,
+            false => Texts::default(),
+        };
         let elements = plan.read(source.headers, &texts, &found)?;
         for demand in &plan.form().require {
             demand.check(source)?;
@@ -282,7 +288,10 @@ impl Verifier {
         };
         let mut outcome = Err(Reason::BadSignature);
         for template in iter::once(template).chain(&plan.form().or) {
-            let derived = template.derive(source)?;
+            let derived = match template.derives() {
+                true => template.derive(source)?,
+                false => Vec::new(),
+            };
             let words = Words {
                 timestamp: elements.timestamp,
                 id: elements.id,

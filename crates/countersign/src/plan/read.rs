@@ -27,14 +27,16 @@ pub(crate) struct Texts<'a> {
 }
 
 impl Plan {
+    /// Whether an element is read from elsewhere than a header.
+    pub(crate) fn reads_elsewhere(&self) -> bool {
+        self.reads_elsewhere
+    }
+
     /// The text that holds signatures, where that is no header.
     pub(crate) fn signature_text<'a>(
         &self,
         source: &Source<'a>,
     ) -> Result<Option<Cow<'a, [u8]>>, Reason> {
-        if !self.reads_elsewhere {
-            return Ok(None);
-        }
         match self.form.signature.from.as_slice() {
             [place] if place.is_elsewhere() => place
                 .read(source)?
@@ -45,6 +47,7 @@ impl Plan {
     }
 
     /// Reads the signatures: presence and grammar, nothing else.
+    #[inline]
     pub(crate) fn read_signatures<'a>(
         &self,
         headers: &'a HeaderMap,
@@ -82,9 +85,6 @@ impl Plan {
 
     /// Reads the time and the id that stand elsewhere than in headers.
     pub(crate) fn texts<'a>(&self, source: &Source<'a>) -> Result<Texts<'a>, Reason> {
-        if !self.reads_elsewhere {
-            return Ok(Texts::default());
-        }
         let read = |places: Option<&[Place]>| match places {
             Some([place]) if place.is_elsewhere() => place.read(source),
             _ => Ok(None),
@@ -98,6 +98,7 @@ impl Plan {
     }
 
     /// Reads the time and the id: presence and grammar, nothing else.
+    #[inline]
     pub(crate) fn read<'a>(
         &self,
         headers: &'a HeaderMap,

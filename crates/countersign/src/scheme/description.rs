@@ -65,6 +65,7 @@ pub(crate) struct Form {
 }
 
 impl Form {
+    #[inline]
     pub(crate) fn message(&self, method: &Method) -> Option<&Template> {
         self.sign.for_method(method)
     }
@@ -167,6 +168,7 @@ pub(crate) enum Sign {
 }
 
 impl Sign {
+    #[inline]
     pub(crate) fn for_method(&self, method: &Method) -> Option<&Template> {
         match self {
             Self::Always(message) => Some(message),

@@ -60,13 +60,23 @@ impl Verifier {
             Place::Before => Reason::StaleTimestamp,
             Place::After => Reason::FutureTimestamp,
         };
-        let hint = plan
-            .unit()
-            .and_then(|unit| hint(unit, elements.timestamp, window, now));
-        Err(Rejection::from(reason)
-            .with_hint(hint)
-            .signed_at(Some(time), now))
+        Err(untimely(reason, plan.unit(), elements, window, now))
     }
+}
+
+/// The refusal of a request that is genuine and not of this time.
+#[cold]
+fn untimely(
+    reason: Reason,
+    unit: Option<Unit>,
+    elements: &Elements<'_>,
+    window: Window,
+    now: SystemTime,
+) -> Rejection {
+    let hint = unit.and_then(|unit| hint(unit, elements.timestamp, window, now));
+    Rejection::from(reason)
+        .with_hint(hint)
+        .signed_at(elements.time, now)
 }
 
 /// Whether a body begins with the public address, however its port is written, or with a method and that.
