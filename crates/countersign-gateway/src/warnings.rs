@@ -163,7 +163,7 @@ const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 #[cfg(test)]
 mod tests {
-    use countersign::{ApiKey, Key, Keyring, Secret};
+    use countersign::{ApiKey, Key, Keyring, Scheme, Secret, Verifier};
 
     use super::*;
 
@@ -275,5 +275,24 @@ mod tests {
             kinds(&[old, key("new", Some(2))], 2),
             [("key_expired", Some("old".to_owned()))]
         );
+    }
+
+    #[test]
+    fn a_flow_whose_sender_has_brought_no_key_yet_says_so_while_it_runs() {
+        let with = |keys: &Keyring| {
+            let scheme = Scheme::preset("asana").unwrap();
+            Auth::Signature(Verifier::new(&scheme, keys).unwrap())
+        };
+        let tally = Tally::new([], None, day(0));
+        let told = |auth: &Auth, tally| -> Vec<_> {
+            let found = of_keys(auth, tally, day(1)).into_iter();
+            found.map(|warning| warning.kind).collect()
+        };
+
+        let none = with(&Keyring::awaiting());
+        assert_eq!(told(&none, Some(&tally)), ["no_key"]);
+        assert_eq!(told(&none, None), [] as [&str; 0]);
+        let one = with(&Keyring::single(Secret::new("a key of some length")));
+        assert_eq!(told(&one, Some(&tally)), [] as [&str; 0]);
     }
 }

@@ -265,7 +265,7 @@ impl WindowView {
 }
 
 /// Whether any or all of several ways are asked for, apart from the address.
-fn several(auth: &Auth) -> Option<&'static str> {
+pub(super) fn several(auth: &Auth) -> Option<&'static str> {
     match auth {
         Auth::Any(_) => Some("any"),
         Auth::All(members) => {

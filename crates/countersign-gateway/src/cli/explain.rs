@@ -7,11 +7,12 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use countersign::{PublicUrl, Signed};
+use http::Method;
 use serde_json::json;
 
 use super::message::Message;
 use super::out::Out;
-use super::verify::{Judge, JudgeArgs, as_json, print};
+use super::verify::{Judge, JudgeArgs, Refused, as_json, print};
 use super::{NO, Usage, input};
 use crate::config::Spare;
 use crate::explain::{Captured, Case, Hint, NOTHING, Voice};
@@ -64,11 +65,13 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     let hints = match &verdict {
         _ if shake.is_some() => Vec::new(),
         Ok(_) => Vec::new(),
-        Err(_) => hints(&args.judge, &judge, &message, url, now)?,
+        // Another method or a shorter body is another request.
+        Err(Refused::Method | Refused::TooLarge { .. }) => Vec::new(),
+        Err(Refused::Rejected(_)) => hints(&args.judge, &judge, &message, url, now)?,
     };
     let mut notes: Vec<_> = message.notes.iter().map(ToString::to_string).collect();
-    if verdict.is_err() && hints.is_empty() && shake.is_none() {
-        notes.push(NOTHING.to_owned());
+    if shake.is_none() {
+        notes.extend(note(&judge, verdict.as_ref().err(), &hints));
     }
     if args.json {
         let mut answer = as_json(&verdict, &notes);
@@ -98,6 +101,22 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
         Ok(_) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(NO),
     })
+}
+
+/// What is said where no hint is found.
+fn note(judge: &Judge, refused: Option<&Refused>, hints: &[Hint]) -> Option<String> {
+    match (refused?, judge) {
+        (Refused::Method, Judge::Flow { flow, .. }) => {
+            let methods: Vec<_> = flow.policy.methods().iter().map(Method::as_str).collect();
+            Some(format!("the flow takes {}", methods.join(", ")))
+        }
+        (Refused::Rejected(_), _) if !hints.is_empty() => None,
+        (Refused::Rejected(_), Judge::Flow { flow, .. }) if flow.registration.is_some() => {
+            Some(BROUGHT.to_owned())
+        }
+        (Refused::Rejected(_), _) => Some(NOTHING.to_owned()),
+        _ => None,
+    }
 }
 
 fn hints(
@@ -166,6 +185,10 @@ impl Hint {
         json!({ "kind": self.kind, "message": self.text })
     }
 }
+
+/// Where the gateway may know more than the file.
+const BROUGHT: &str = "only the keys of the file were tried: those that the flow's sender brought are the gateway's, \
+    which says more with `diagnose = true`";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -86,8 +86,8 @@ struct Warning {
 pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     let admin = args.admin.client()?;
     let answer = client::block_on(admin.get(&args.path()))?;
-    if args.id.is_some() && answer.status == StatusCode::NOT_FOUND {
-        eprintln!("error: there is no such flow");
+    if let Some(id) = args.id.as_ref().filter(|_| answer.status == StatusCode::NOT_FOUND) {
+        eprintln!("error: there is no flow `{}`", id.escape_debug());
         return Ok(ExitCode::from(NO));
     }
     let body = ok(&answer)?;

@@ -8,6 +8,7 @@ use super::*;
 mod fetched;
 mod handshakes;
 mod keys;
+mod proxied;
 mod redaction;
 mod reference;
 mod refusals;

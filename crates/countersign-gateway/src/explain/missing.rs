@@ -23,6 +23,10 @@ impl Case<'_> {
                 let names = key.header_names().map(ToString::to_string).collect();
                 ("the flow".to_owned(), BTreeSet::from([names]))
             }
+            Auth::Basic(_) => {
+                let names = vec!["authorization".to_owned()];
+                ("the flow".to_owned(), BTreeSet::from([names]))
+            }
             _ => return None,
         };
         let has = |name: &String| self.captured.headers.contains_key(name);

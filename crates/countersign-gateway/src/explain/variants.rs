@@ -237,4 +237,39 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_host_that_is_seen_is_tried_and_no_port_is_put_after_another() {
+        let seen = [
+            "https://seen:8443".to_owned(),
+            "https://other/base".to_owned(),
+        ];
+        let found = urls("https://h:443", "/hooks/a?b=/c", &seen);
+
+        let spelled: Vec<_> = found
+            .iter()
+            .map(|(base, target)| format!("{base}{target}"))
+            .collect();
+        for url in [
+            "https://h/hooks/a?b=/c",
+            "http://h:80/hooks/a?b=/c",
+            "https://seen:8443/hooks/a?b=/c",
+            "https://other:443/base/hooks/a?b=/c",
+            "https://h/a?b=/c",
+        ] {
+            assert!(
+                spelled.iter().any(|found| found == url),
+                "{url}: {spelled:?}"
+            );
+        }
+        assert!(
+            !spelled.iter().any(|url| url.contains("8443:")),
+            "{spelled:?}"
+        );
+        assert!(
+            urls("https://h", "/a", &[])
+                .iter()
+                .all(|(_, target)| target.starts_with('/'))
+        );
+    }
 }

@@ -63,7 +63,7 @@ impl Ledger {
 
     /// A genuine request has come in.
     pub(crate) fn genuine(&self, verified: Option<&Verified>, now: SystemTime) {
-        if let Some(key) = verified.and_then(Verified::key) {
+        for key in verified.into_iter().flat_map(Verified::keys) {
             self.tally.used(key, now);
         }
     }
@@ -126,7 +126,7 @@ impl Ledger {
             client.address = %sender,
             reason = refusal.as_str(),
             hint = refusal.hint().map(tracing::field::display),
-            help = self.help(refusal, told),
+            help = help(refusal, told.policy.auth().asks(), head, sender),
             clock_difference_ms = entry.and_then(|entry| entry.sketch.clock_difference),
             rejection = entry.map(|entry| entry.number),
             suppressed = some(suppressed),
@@ -159,17 +159,6 @@ impl Ledger {
     /// Whether to tell now what anybody can cause; if so, how much was kept back since the last time.
     pub(crate) fn may_tell_of_strangers(&self) -> Option<u64> {
         self.chatter.may_speak()
-    }
-
-    /// What to do where passwords find no room although their senders may be many.
-    fn help(&self, refusal: Refusal, told: Told<'_>) -> Option<&'static str> {
-        let asks = refusal == Refusal::Unavailable && told.policy.auth().asks();
-        let head = told.head.filter(|_| asks)?;
-        let Sender { client, peer } = told.sender;
-        let of_the_peer = client == Some(peer.ip().to_canonical());
-        let proxied = |name: &str| head.headers.contains_key(name);
-        let is_one_of_many = of_the_peer && (proxied("x-forwarded-for") || proxied("forwarded"));
-        is_one_of_many.then_some(BEHIND_A_PROXY)
     }
 
     fn keep(&self, refusal: Refusal, head: &Parts, told: Told<'_>, suppressed: u64) -> Arc<Entry> {
@@ -222,6 +211,20 @@ fn is_of_a_sender(refusal: Refusal) -> bool {
     }
 }
 
+/// What to do where passwords find no room although their senders may be many.
+fn help(
+    refusal: Refusal,
+    asks: bool,
+    head: Option<&Parts>,
+    sender: Sender,
+) -> Option<&'static str> {
+    let head = head.filter(|_| asks && refusal == Refusal::Unavailable)?;
+    let of_the_peer = sender.client == Some(sender.peer.ip().to_canonical());
+    let proxied = |name: &str| head.headers.contains_key(name);
+    let is_one_of_many = of_the_peer && (proxied("x-forwarded-for") || proxied("forwarded"));
+    is_one_of_many.then_some(BEHIND_A_PROXY)
+}
+
 /// Where a proxy that nobody trusts speaks for many senders.
 const BEHIND_A_PROXY: &str = "it came through a proxy that is not one of `ingress.trusted_proxies`: all its senders \
     are one address, whose passwords are checked one after another";
@@ -229,4 +232,35 @@ const BEHIND_A_PROXY: &str = "it came through a proxy that is not one of `ingres
 /// A count worth a field of its line.
 pub(crate) fn some(count: u64) -> Option<u64> {
     (count > 0).then_some(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[test]
+    fn whoever_waits_behind_a_proxy_that_nobody_trusts_is_told_of_it() {
+        let proxied = Request::post("/").header("x-forwarded-for", "192.0.2.1");
+        let (proxied, ()) = proxied.body(()).unwrap().into_parts();
+        let (direct, ()) = Request::post("/").body(()).unwrap().into_parts();
+        let from = |client: &str| Sender {
+            client: client.parse().ok(),
+            peer: "127.0.0.1:5000".parse().unwrap(),
+        };
+        let (peer, behind) = (from("127.0.0.1"), from("192.0.2.1"));
+        let busy = Refusal::Unavailable;
+
+        assert_eq!(help(busy, true, Some(&proxied), peer), Some(BEHIND_A_PROXY));
+        for (refusal, asks, head, sender) in [
+            (busy, true, Some(&proxied), behind),
+            (busy, true, Some(&direct), peer),
+            (busy, false, Some(&proxied), peer),
+            (busy, true, None, peer),
+            (Refusal::BodyFailed, true, Some(&proxied), peer),
+        ] {
+            assert_eq!(help(refusal, asks, head, sender), None);
+        }
+    }
 }

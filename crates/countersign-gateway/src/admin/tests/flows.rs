@@ -44,6 +44,28 @@ async fn a_flow_is_shown_with_its_keys_their_uses_and_what_was_refused() {
     assert_eq!(flow["steps"][0]["name"], "billing");
 }
 
+#[test]
+fn any_and_all_are_told_apart_and_an_address_is_no_way_of_its_own() {
+    let auth = |written: &str| {
+        let text = format!("[[flows]]\nid = \"a\"\nreplay = \"off\"\n{written}");
+        let config = Config::parse(&text, Path::new("countersign.toml")).unwrap();
+        super::super::flows::several(config.flows[0].policy.auth())
+    };
+    let member = |word: &str, key: &str| {
+        format!(
+            "[[flows.auth.{word}]]\nscheme = \"github\"\nkeys = [{{ id = \"{key}\", secret = \"secret {key} of some length\" }}]\n"
+        )
+    };
+    let two = |word| member(word, "first") + &member(word, "second");
+
+    assert_eq!(auth(&two("any")), Some("any"));
+    assert_eq!(auth(&two("all")), Some("all"));
+    let listed = "auth.allow_from = [\"192.0.2.0/24\"]\n";
+    assert_eq!(auth(&(listed.to_owned() + &two("any"))), Some("any"));
+    let one = "auth = { scheme = \"github\", keys = [{ secret = \"a secret of some length\" }], allow_from = [\"192.0.2.1\"] }\n";
+    assert_eq!(auth(one), None);
+}
+
 #[tokio::test]
 async fn a_flow_is_warned_about_without_naming_what_belongs_to_others() {
     let gateway = Gateway::new();

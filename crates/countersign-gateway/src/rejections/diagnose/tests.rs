@@ -196,7 +196,20 @@ async fn what_there_is_no_room_for_is_said_to_be_skipped() {
 #[tokio::test]
 async fn credentials_are_not_kept_and_requests_that_are_nothing_else_not_at_all() {
     let token = SIGNED.replace("\"github\"", "\"gitlab\"");
-    for (config, kept) in [(SIGNED, true), (KEYED, false), (&token, false)] {
+    let several = format!(
+        "{}replay = \"off\"\n[[flows.auth.any]]\n{}[[flows.auth.any]]\n{}",
+        "[[flows]]\nid = \"orders\"\ndiagnose = true\nforward = \"http://127.0.0.1:1\"\n",
+        "scheme = \"github\"\nkeys = [{ id = \"a\", secret = \"the secret of the flow\" }]\n",
+        "scheme = \"slack\"\nkeys = [{ id = \"b\", secret = \"the second of the flow\" }]\n"
+    );
+    let keyed = several.replace("scheme = \"slack\"", "mode = \"api_key\"");
+    for (config, kept) in [
+        (SIGNED, true),
+        (KEYED, false),
+        (&token, false),
+        (&several, true),
+        (&keyed, false),
+    ] {
         let (bench, waiting) = Bench::new(config);
         bench.refuse("another secret of some length", 4).await;
         let case = waiting.next().await;
@@ -233,4 +246,34 @@ async fn a_request_to_a_flow_that_is_gone_gets_no_hint() {
         entry.sketch.cause,
         Cause::Refused(Refusal::Rejected(Reason::BadSignature.into()))
     );
+}
+
+#[tokio::test]
+async fn a_secret_that_nobody_waited_for_is_told_as_that() {
+    let (bench, waiting) =
+        Bench::new("[[flows]]\nid = \"orders\"\ndiagnose = true\nauth = { scheme = \"asana\" }\n");
+    let request = http::Request::post("/hooks/orders")
+        .header("x-hook-secret", "b537207f20cbfa02357cf448134da559");
+    let (head, ()) = request.body(()).unwrap().into_parts();
+    let from = From {
+        client: None,
+        peer: "127.0.0.1:1".parse().unwrap(),
+    };
+    let refusal = Refusal::Rejected(Reason::MissingHeader.into());
+    let sketch = Sketch::new(refusal, &head, from).looked_at();
+    let rejections = &bench.backends.rejections;
+    let entry = rejections.note(
+        Some("orders".into()),
+        "default".into(),
+        sketch,
+        0,
+        SystemTime::now(),
+    );
+    rejections.diagnose(&entry, &head, &Bytes::new());
+
+    look(waiting.next().await, &bench.current.load_full(), false).await;
+
+    let hints = entry.hints().unwrap();
+    assert_eq!(hints[0].kind, "handshake");
+    assert!(hints[0].text.contains("`countersign handshake orders`"));
 }

@@ -100,7 +100,10 @@ fn of_any_the_member_is_named_that_would_have_passed_and_with_what_change() {
         let said = judged(&config, &request, &[]);
 
         assert!(said.contains(hint), "{hint}: {said}");
-        assert!(!said.contains("does not have"), "the other one was not meant: {said}");
+        assert!(
+            !said.contains("does not have"),
+            "the other one was not meant: {said}"
+        );
     }
 }
 
@@ -219,4 +222,27 @@ fn a_header_that_is_not_there_is_named() {
         assert!(said.contains(&format!("`{scheme}` reads")), "{said}");
         assert!(said.contains(names), "{said}");
     }
+}
+
+#[test]
+fn a_method_that_the_flow_does_not_take_gets_the_ones_it_takes_and_no_hint() {
+    let config = "[[flows]]\nid = \"one\"\nmethods = [\"POST\", \"PUT\"]\n\
+        auth = { scheme = \"github\", keys = [{ secret = \"0123456789abcdef\" }] }\n";
+
+    let said = judged(config, "GET / HTTP/1.1\n\n", &[]);
+
+    assert!(said.contains("note: the flow takes POST, PUT"), "{said}");
+    assert!(!said.contains("hint"), "{said}");
+}
+
+#[test]
+fn of_a_flow_whose_sender_brings_its_key_it_is_said_that_the_gateway_has_those() {
+    let config = "[[flows]]\nid = \"one\"\nauth = { scheme = \"asana\" }\n";
+
+    let said = judged(config, &(post("asana", SECRET.as_bytes(), "a") + "a"), &[]);
+
+    assert!(
+        said.contains("note: only the keys of the file were tried"),
+        "{said}"
+    );
 }
