@@ -614,7 +614,7 @@ fn a_parameter_that_no_handshake_has_is_refused_and_none_is_printed() {
 proptest! {
     #[test]
     fn whatever_is_echoed_is_harmless(target in "/\\?[ -~]{0,80}", value in "[ -~]{0,40}") {
-        for scheme in ["meta", "dropbox", "okta", "braintree", "x", "trello"] {
+        for scheme in ["meta", "dropbox", "okta", "onfleet", "braintree", "linkedin", "x", "trello"] {
             let mut shake = Shake::of(scheme).with_target(&target);
             shake.headers.insert("X-Okta-Verification-Challenge".into(), value.clone());
             if let Ok(Some(answer)) = shake.answer() {

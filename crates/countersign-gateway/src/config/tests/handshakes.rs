@@ -114,7 +114,12 @@ fn what_anybody_can_have_signed_is_signed_with_a_secret_of_its_own() {
             "[[flows]]\nid = \"{id}\"\nreplay = \"off\"\n{more}auth = {{ scheme = \"{scheme}\", keys = [{{ secret = {{ env = \"LONG\" }} }}] }}\n"
         )
     };
-    for (one, two) in [("x", "github"), ("slack", "x"), ("github", "braintree")] {
+    for (one, two) in [
+        ("x", "github"),
+        ("slack", "x"),
+        ("github", "braintree"),
+        ("linkedin", "github"),
+    ] {
         let both = format!("{}{}", flow("a", one, ""), flow("b", two, ""));
         let refused = refusal(&both);
         assert!(
