@@ -139,6 +139,11 @@ impl Tally {
         self.keys.store(Arc::new(keys));
     }
 
+    /// How many keys of before may be looked at for one of its own.
+    fn room(&self) -> usize {
+        self.keys.load().len().saturating_add(MOST_KEYS)
+    }
+
     /// The keys that are told apart.
     pub(crate) fn keys(&self) -> Vec<KeyId> {
         self.keys.load().iter().map(|(id, _)| id.clone()).collect()

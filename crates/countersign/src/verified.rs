@@ -8,6 +8,8 @@ use crate::{KeyId, Reason, mac};
 #[derive(Clone, Debug)]
 pub struct Verified {
     key: Option<KeyId>,
+    /// The further keys that matched, where several had to.
+    others: Vec<KeyId>,
     time: Option<SystemTime>,
     replay_key: Option<ReplayKey>,
 }
@@ -16,6 +18,7 @@ impl Verified {
     pub(crate) fn unsigned(key: Option<KeyId>) -> Self {
         Self {
             key,
+            others: Vec::new(),
             time: None,
             replay_key: None,
         }
@@ -28,6 +31,7 @@ impl Verified {
     ) -> Self {
         Self {
             key: Some(key),
+            others: Vec::new(),
             time,
             replay_key,
         }
@@ -36,9 +40,19 @@ impl Verified {
     /// The verdict on one request that is verified in two ways: this one unless the other says more.
     pub(crate) fn or_stronger(self, other: Self) -> Self {
         match other.strength() > self.strength() {
-            true => other,
-            false => self,
+            true => other.beside(&self),
+            false => self.beside(&other),
         }
+    }
+
+    /// This verdict, with the keys of another one that holds, too.
+    fn beside(mut self, other: &Self) -> Self {
+        for key in other.keys() {
+            if self.keys().all(|known| known != key) {
+                self.others.push(key.clone());
+            }
+        }
+        self
     }
 
     /// What is signed says more than who sent it, and most if it says when.
@@ -57,7 +71,9 @@ impl Verified {
         if keys.array_windows().any(|[one, other]| one == other) {
             return Err(Reason::DuplicateItem);
         }
-        let mut verdict = items.into_iter().next().ok_or(Reason::MissingSignature)?;
+        let mut items = items.into_iter();
+        let first = items.next().ok_or(Reason::MissingSignature)?;
+        let mut verdict = items.fold(first, |verdict, item| verdict.beside(&item));
         if keys.len() > 1 {
             let all = mac::sha256(keys.iter().map(|key| key.as_bytes().as_slice()));
             verdict.replay_key = Some(ReplayKey(mac::first_half(&all)));
@@ -68,6 +84,12 @@ impl Verified {
     /// The key that matched; none where the flow asks for no authentication.
     pub fn key(&self) -> Option<&KeyId> {
         self.key.as_ref()
+    }
+
+    /// Every key that matched, [`key`](Self::key) first: there are several where each of several ways of knowing senders
+    /// has one, or each of several items.
+    pub fn keys(&self) -> impl Iterator<Item = &KeyId> {
+        self.key.iter().chain(&self.others)
     }
 
     /// The time that the sender signed, if the scheme signs one.
@@ -124,6 +146,31 @@ impl FlowSalt {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn by(key: &str, replay_key: Option<u8>) -> Verified {
+        let replay_key = replay_key.map(|byte| ReplayKey::from_bytes([byte; 16]));
+        Verified::signed(KeyId::parse(key).unwrap(), None, replay_key)
+    }
+
+    fn keys(verified: &Verified) -> Vec<&str> {
+        verified.keys().map(KeyId::as_str).collect()
+    }
+
+    #[test]
+    fn every_key_that_had_to_match_is_told_once_and_the_one_that_says_most_first() {
+        let both = by("api", None).or_stronger(by("signs", Some(1)));
+        assert_eq!(keys(&both), ["signs", "api"]);
+        let three = both
+            .or_stronger(by("api", None))
+            .or_stronger(by("user", None));
+        assert_eq!(keys(&three), ["signs", "api", "user"]);
+        assert_eq!(three.replay_key(), Some(ReplayKey::from_bytes([1; 16])));
+
+        let items = ["old", "new", "old", "new"].into_iter().zip(0..);
+        let items = items.map(|(key, at)| by(key, Some(at))).collect();
+        assert_eq!(keys(&Verified::all(items).unwrap()), ["old", "new"]);
+        assert_eq!(keys(&Verified::unsigned(None)), [""; 0]);
+    }
 
     #[test]
     fn one_message_in_two_flows_has_two_replay_keys() {

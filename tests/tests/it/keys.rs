@@ -115,6 +115,27 @@ fn users_of_an_htpasswd_file_are_counted_by_name_once_they_were_seen() {
     assert_eq!(flow["keys"].as_array().unwrap().len(), 1);
 }
 
+#[test]
+fn of_several_keys_that_a_request_needs_each_is_counted() {
+    let gateway = Setup::new()
+        .table(&format!(
+            "[[flows]]\nid = \"both\"\nauth = {{ all = [\
+             {{ scheme = \"designer-cloud\", keys = [{{ id = \"signs\", secret = \"{OLD}\" }}] }},\
+             {{ mode = \"api_key\", keys = [{{ id = \"calls\", secret = \"{NEW}\" }}] }}] }}\n"
+        ))
+        .start();
+
+    let request = Request::post("/hooks/both")
+        .header("X-Webhook-Signature", native(OLD, b"x"))
+        .header("X-API-Key", NEW);
+    assert_eq!(request.body("x").send(gateway.ingress).status, 202);
+
+    let flow = gateway.admin("/flows/both").json();
+    for id in ["signs", "calls"] {
+        assert_eq!(state(&flow, id), ("active".to_owned(), 1));
+    }
+}
+
 fn rotating_setup() -> Setup {
     Setup::new()
         .table(&format!(

@@ -84,11 +84,20 @@ async fn what_is_counted_for_keys_spans_restarts_and_what_cannot_be_read_begins_
     assert!(!text.contains("key of the flow"), "{text}");
     again.queue.clone().close().await;
 
-    std::fs::write(&uses, format!("{old}not a line\n")).unwrap();
-    let anew = App::build(config(folder.path(), "1s", KEYED))
-        .await
-        .unwrap();
-    assert!(counted(&anew, "old").0 > begun + Duration::from_secs(86_400));
+    for (bytes, remembers) in [
+        (format!("{old}not a line\n").into_bytes(), true),
+        (b"\x7fELF\xff foreign".to_vec(), false),
+    ] {
+        std::fs::write(&uses, &bytes).unwrap();
+        let anew = App::build(config(folder.path(), "1s", KEYED))
+            .await
+            .unwrap();
+        let known = counted(&anew, "old").0 < begun + Duration::from_secs(86_400);
+        assert_eq!(known, remembers);
+        let aside = folder.path().join("app.db.uses.damaged");
+        assert_eq!(std::fs::read(aside).unwrap(), bytes);
+        anew.queue.clone().close().await;
+    }
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! What is counted for keys, in a file beside the store: a key that is out of use is known as that after a restart too.
 //!
-//! Names and numbers, nothing secret. The file is worth a warning, never a start: without it, counting begins anew.
+//! Names and numbers, nothing secret. The file is worth a warning, never a start: without it, counting begins anew. What
+//! of it cannot be read is left out, and kept beside it before it is written again.
 
 use std::collections::HashMap;
-use std::io::{self, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{fs, mem};
 
 use countersign::KeyId;
 use serde::{Deserialize, Serialize};
@@ -38,27 +40,34 @@ pub(crate) fn place(store: &Path) -> PathBuf {
 
 /// Has the keys of every flow counted on from what the file says.
 pub(crate) fn recall(path: &Path, live: &Live, now: SystemTime) {
-    let lines = match read(path) {
-        Ok(lines) => lines,
-        Err(error) => {
-            return tracing::warn!(
-                file = %path.display(),
-                error = &error as &dyn std::error::Error,
-                "it cannot be read when keys were last seen: that is counted anew"
-            );
+    let mut by_flow = HashMap::<String, Vec<_>>::new();
+    let whole = read(path, |line| {
+        let endpoint = live.endpoint(&line.flow);
+        let endpoint = endpoint.filter(|own| own.flow.organization.as_str() == line.organization);
+        let (Some(endpoint), Some(key)) = (endpoint, line.tally(now)) else {
+            return;
+        };
+        let keys = by_flow.entry(line.flow).or_default();
+        if keys.len() < endpoint.ledger.tally().room() {
+            keys.push(key);
         }
-    };
-    let mut by_flow = HashMap::<_, Vec<_>>::new();
-    for line in &lines {
-        let flow = (line.organization.as_str(), line.flow.as_str());
-        by_flow.entry(flow).or_default().push(line);
-    }
-    for flow in &live.config.flows {
-        let lines = by_flow.remove(&(flow.organization.as_str(), flow.id.as_str()));
-        if let Some((lines, endpoint)) = lines.zip(live.endpoint(flow.id.as_str())) {
-            let keys = lines.into_iter().filter_map(|line| line.tally(now));
+    });
+    for (flow, keys) in by_flow {
+        if let Some(endpoint) = live.endpoint(&flow) {
             endpoint.ledger.tally().recall(keys);
         }
+    }
+    if let Err(error) = whole {
+        let aside = beside::place(path, ".damaged");
+        // Whatever else stands there stays: nothing is written over that.
+        let is_file = fs::metadata(path).is_ok_and(|what| what.is_file());
+        let kept = is_file && fs::rename(path, &aside).is_ok();
+        tracing::warn!(
+            file = %path.display(),
+            error = &error as &dyn std::error::Error,
+            kept = kept.then(|| tracing::field::display(aside.display())),
+            "it cannot be read for all keys when they were last seen: of the others, that is counted anew"
+        );
     }
 }
 
@@ -112,15 +121,39 @@ fn lines(live: &Live) -> Vec<Line> {
     lines.collect()
 }
 
-/// The lines of the file; none where there is no file, as at the first start.
-fn read(path: &Path) -> io::Result<Vec<Line>> {
-    let mut text = String::new();
+/// Reads the lines of the file; there are none where there is no file, as at the first start.
+///
+/// What is no line is passed over, and in the end the first of that is told.
+fn read(path: &Path, mut take: impl FnMut(Line)) -> io::Result<()> {
     let Some(file) = beside::open(path)? else {
-        return Ok(Vec::new());
+        return Ok(());
     };
-    file.take(LARGEST).read_to_string(&mut text)?;
-    let lines = text.lines().map(serde_json::from_str);
-    lines.collect::<Result<_, _>>().map_err(io::Error::from)
+    let mut file = BufReader::new(file.take(LARGEST));
+    let mut outcome = Ok(());
+    let mut bytes = Vec::new();
+    let mut within = false;
+    loop {
+        bytes.clear();
+        let mut line = (&mut file).take(LONGEST_LINE);
+        if line.read_until(b'\n', &mut bytes)? == 0 {
+            break;
+        }
+        // A longer one is none, nor is any piece of it.
+        let is_piece = line.limit() == 0 && !bytes.ends_with(b"\n");
+        let is_whole = !mem::replace(&mut within, is_piece) && !is_piece;
+        let known = match is_whole {
+            true => serde_json::from_slice(&bytes).map_err(io::Error::from),
+            false => Err(io::Error::other("a line is too long")),
+        };
+        match known {
+            Ok(line) => take(line),
+            Err(error) => outcome = outcome.and(Err(error)),
+        }
+    }
+    match file.into_inner().limit() {
+        0 => outcome.and(Err(io::Error::other("it is too large"))),
+        _ => outcome,
+    }
 }
 
 fn write(path: &Path, lines: &[Line]) -> io::Result<()> {
@@ -156,6 +189,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(90 * 86_400);
 /// No more of the file is read.
 const LARGEST: u64 = 256 << 20;
+/// No line of ours is longer, in bytes.
+const LONGEST_LINE: u64 = 1_024;
 
 #[cfg(test)]
 mod tests;

@@ -18,27 +18,66 @@ fn line(last_seen: Option<u64>, met: bool) -> Line {
     }
 }
 
+fn all(path: &Path) -> (Vec<Line>, io::Result<()>) {
+    let mut lines = Vec::new();
+    let outcome = read(path, |line| lines.push(line));
+    (lines, outcome)
+}
+
 #[test]
 fn what_is_written_is_read_again_and_no_file_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = place(&folder.path().join("countersign.db"));
-    assert!(read(&path).unwrap().is_empty());
+    assert!(matches!(all(&path), (none, Ok(())) if none.is_empty()));
 
     let lines = [line(None, false), line(Some(200_000), true)];
     write(&path, &lines).unwrap();
 
-    assert_eq!(read(&path).unwrap(), lines);
+    assert!(matches!(all(&path), (read, Ok(())) if read == lines));
 }
 
 #[test]
-fn what_is_no_list_of_keys_is_not_read() {
+fn what_is_no_line_is_passed_over_and_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("uses");
-    for text in ["{", "[]", "\n", "\u{0}", "{\"flow\":\"a\"}\n"] {
-        std::fs::write(&path, text).unwrap();
-        assert!(read(&path).is_err(), "{text}");
+    let good = serde_json::to_string(&line(Some(200_000), true)).unwrap();
+    let cut = good.get(..good.len() / 2).unwrap();
+    let long = format!("{}{good}", " ".repeat(5_000));
+    let newer = good.replace("\"met\"", "\"since_when\":1,\"met\"");
+    for bad in ["{", "[]", "\u{0}", "{\"flow\":\"a\"}", cut, &long, &newer] {
+        for (text, count) in [
+            (bad.to_owned(), 0),
+            (format!("{good}\n{bad}"), 1),
+            (format!("{bad}\n{good}\n{bad}\n{good}\n"), 2),
+        ] {
+            fs::write(&path, text).unwrap();
+            let (lines, outcome) = all(&path);
+            assert!(outcome.is_err(), "{bad}");
+            assert_eq!(lines, vec![line(Some(200_000), true); count], "{bad}");
+        }
     }
-    assert!(read(folder.path()).is_err());
+    fs::write(&path, b"\xff\xfe\n").unwrap();
+    assert!(all(&path).1.is_err());
+    assert!(all(folder.path()).1.is_err());
+}
+
+#[test]
+fn a_line_of_the_longest_names_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("uses");
+    let longest = Line {
+        organization: "o".repeat(64),
+        flow: "f".repeat(64),
+        key: "k".repeat(64),
+        since: u64::MAX,
+        last_seen: Some(u64::MAX),
+        uses: u64::MAX,
+        met: false,
+    };
+
+    write(&path, std::slice::from_ref(&longest)).unwrap();
+
+    assert!(matches!(all(&path), (read, Ok(())) if read == [longest]));
 }
 
 #[test]
