@@ -29,10 +29,13 @@ impl Entry {
     pub(crate) fn list(text: &[u8]) -> Result<Vec<Self>, serde_json::Error> {
         let entries: Vec<&RawValue> = serde_json::from_slice(text)?;
         let start = text.as_ptr().addr();
+        let (mut counted, mut lines) = (0, 0);
         let read = |(index, entry): (usize, &RawValue)| {
-            let before = entry.get().as_ptr().addr().saturating_sub(start);
-            let before = text.get(..before).unwrap_or_default();
-            let lines = before.iter().filter(|byte| **byte == b'\n').count();
+            // From the last entry on: files are large.
+            let place = entry.get().as_ptr().addr().saturating_sub(start);
+            let between = text.get(counted..place).unwrap_or_default();
+            lines += between.iter().filter(|byte| **byte == b'\n').count();
+            counted = place;
             Self::read(index + 1, lines, entry.get())
         };
         Ok(entries.into_iter().enumerate().map(read).collect())
