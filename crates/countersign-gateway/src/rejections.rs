@@ -18,41 +18,17 @@ use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 
 pub(crate) use self::cause::{Cause, NotStored, Outline, Unreadable};
+pub(crate) use self::entry::Entry;
+use self::entry::Look;
 use self::shown::{cut, names, shown};
 use self::waiting::Waiting;
-use crate::explain::Hint;
 
 mod cause;
 pub(crate) mod diagnose;
+mod entry;
 mod keep;
 mod shown;
 pub(crate) mod waiting;
-
-/// One refused request.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    /// Counted from 1 since the process started.
-    pub(crate) number: u64,
-    pub(crate) time: SystemTime,
-    /// None where the request is addressed to no flow.
-    pub(crate) flow: Option<Arc<str>>,
-    pub(crate) organization: Arc<str>,
-    pub(crate) sketch: Sketch,
-    /// How many before it were refused and are told nowhere.
-    pub(crate) suppressed: u64,
-    look: Mutex<Look>,
-}
-
-/// A closer look at a refused request.
-#[derive(Clone, Debug, Default)]
-enum Look {
-    /// Nobody looks.
-    #[default]
-    None,
-    /// It is not over yet.
-    UnderWay,
-    Found(Arc<[Hint]>),
-}
 
 /// What is told of a refused request.
 #[derive(Clone, Debug)]
@@ -207,37 +183,6 @@ impl Asked<'_> {
             && self
                 .reason
                 .is_none_or(|reason| entry.sketch.cause.as_str() == reason)
-    }
-}
-
-impl Entry {
-    /// What a closer look found, if there was one.
-    pub(crate) fn hints(&self) -> Option<Arc<[Hint]>> {
-        match &*self.look() {
-            Look::Found(hints) => Some(Arc::clone(hints)),
-            Look::None | Look::UnderWay => None,
-        }
-    }
-
-    /// Whether hints may come yet.
-    pub(crate) fn is_looked_at(&self) -> bool {
-        matches!(&*self.look(), Look::UnderWay)
-    }
-
-    fn explain(&self, hints: Vec<Hint>) {
-        *self.look() = Look::Found(hints.into());
-    }
-
-    /// A look is over, whether or not it found anything to say.
-    fn looked(&self) {
-        let mut look = self.look();
-        if let Look::UnderWay = &*look {
-            *look = Look::None;
-        }
-    }
-
-    fn look(&self) -> MutexGuard<'_, Look> {
-        self.look.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
