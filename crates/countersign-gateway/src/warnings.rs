@@ -117,7 +117,7 @@ fn judge(keys: &[Known], now: SystemTime) -> Vec<Warning> {
             )),
             Some(end) if end <= now + WEEK => found.push(of_key(
                 "key_expires_soon",
-                "add the next key and give it to the sender, or let this one count longer",
+                "add the next key before that: a new secret, which the sender gets, or the sender's new certificate",
                 format!("expires {}", moment::distance(end, now)),
             )),
             _ => {}

@@ -155,6 +155,12 @@ impl Key {
         bytes.map(|bytes| Secret::new(&**bytes)).collect()
     }
 
+    /// Whether the scheme takes it for a public key: others may well have the same.
+    pub fn is_public(&self, scheme: &Scheme) -> bool {
+        let mut forms = scheme.forms().iter();
+        forms.all(|form| plan::is_public(self, form))
+    }
+
     /// Where to fetch it from, if its owner says so.
     pub(crate) fn url(&self) -> Option<&str> {
         match &self.material {

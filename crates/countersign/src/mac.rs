@@ -56,6 +56,11 @@ impl Digest {
         )
     }
 
+    /// Whether a public key verifies such signatures.
+    pub(crate) fn is_public(self) -> bool {
+        self == Self::Ed25519 || !self.can_sign()
+    }
+
     /// The length of a signature in bytes, where all have the same.
     pub(crate) fn length(self) -> Option<usize> {
         match self {

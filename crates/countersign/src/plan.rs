@@ -281,6 +281,11 @@ pub(crate) fn read_key(key: &Key, form: &Form) -> Result<Vec<material::Material>
     rule_of(key, &form.rules).map(|(_, materials)| materials)
 }
 
+/// Whether the rule for a key has it verify and not sign.
+pub(crate) fn is_public(key: &Key, form: &Form) -> bool {
+    rule_of(key, &form.rules).is_ok_and(|(rule, _)| rule.digest.is_public())
+}
+
 /// The first rule whose form of key this key has, and what is in it.
 fn rule_of<'a>(
     key: &Key,

@@ -83,7 +83,10 @@ impl Checker<'_> {
             )
         })?;
         let (secret, trimmed) = Secret::from_file_text(bytes);
-        if trimmed {
+        // A key in PEM or JSON is the same with a line break at its end and without.
+        let mut documents = [b"-----BEGIN ".as_slice(), b"{"].into_iter();
+        let is_document = documents.any(|begin| secret.expose().starts_with(begin));
+        if trimmed && !is_document {
             self.warn(
                 path.span(),
                 format!("the file of `{key}` ends with a line break, which is not taken as part of the secret"),

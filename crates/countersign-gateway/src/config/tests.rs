@@ -27,6 +27,7 @@ const GIVEN: Surroundings = Surroundings {
         Some("/etc/cs/secrets/latin1") => Ok(b"b\xe9a:x\n".to_vec()),
         Some("/etc/cs/secrets/plain") => Ok(b"# users\neve:hunter2-hunter2-hunter2\n".to_vec()),
         Some("/etc/cs/secrets/locked") => Err(io::ErrorKind::PermissionDenied.into()),
+        Some("/etc/cs/secrets/pem") => Ok(keys::KEY.replace("\\n", "\n").into()),
         Some("/etc/cs/secrets/line") => Ok(b"a secret out of a file\n".to_vec()),
         Some("/etc/cs/secrets/empty") => Ok(b"\n".to_vec()),
         Some("/etc/cs/good.toml") => Ok(SMALLEST.into()),

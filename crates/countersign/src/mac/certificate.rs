@@ -92,7 +92,7 @@ fn big_endian<'a>((digits, rest): (&[u8], &'a [u8])) -> (usize, &'a [u8]) {
     (number, rest)
 }
 
-const FORM: KeyProblem = KeyProblem::Encoding("an X.509 certificate");
+const FORM: KeyProblem = KeyProblem::Encoding("an X.509 certificate of version 3");
 
 const INTEGER: u8 = 0x02;
 const UTC_TIME: u8 = 0x17;

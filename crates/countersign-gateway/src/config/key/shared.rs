@@ -41,26 +41,34 @@ impl Checker<'_> {
                 spellings.extend(decoded(secret));
             }
         }
-        self.note_equal(&spellings, span, file.allow_shared_secret);
+        let public = scheme.is_some_and(|scheme| key.is_public(scheme));
+        self.note_equal(&spellings, public, span, file.allow_shared_secret);
     }
 
     /// Notes a password.
     pub(in crate::config) fn note_password(&mut self, password: &Secret, span: Range<usize>) {
         let spellings: Vec<_> = decoded(password).chain([digest_of(password)]).collect();
-        self.note_equal(&spellings, span, false);
+        self.note_equal(&spellings, false, span, false);
     }
 
     /// Two flows with one secret accept each other's webhooks; one flow takes what is signed in one way for what is
     /// signed in another; and anybody signs, where one answers challenges with it.
     ///
     /// `excused` says that the sender of one flow has one secret for two schemes, and that the operator knows.
-    fn note_equal(&mut self, spellings: &[Digest], span: Range<usize>, excused: bool) {
+    fn note_equal(
+        &mut self,
+        spellings: &[Digest],
+        public: bool,
+        span: Range<usize>,
+        excused: bool,
+    ) {
         let Some(flow) = self.flow.clone() else {
             return;
         };
         let usage = self.usage.clone();
         let own = Holder {
             flow: flow.clone(),
+            public,
             usage: usage.clone(),
         };
         let signs = own.signs();
@@ -86,7 +94,9 @@ impl Checker<'_> {
             .filter(|holder| holder.flow == flow)
             .peekable();
         if own.peek().is_none() {
-            let Some(Holder { flow: other, .. }) = before.first() else {
+            // Some senders sign for all of their customers with one public key.
+            let mut others = before.iter().filter(|holder| !(public && holder.public));
+            let Some(Holder { flow: other, .. }) = others.next() else {
                 return;
             };
             let message = format!(
@@ -159,6 +169,8 @@ impl Secrets {
 #[derive(Clone)]
 struct Holder {
     flow: String,
+    /// Whether it is a public key there.
+    public: bool,
     usage: Option<Usage>,
 }
 

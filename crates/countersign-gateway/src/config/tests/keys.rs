@@ -12,7 +12,7 @@ use super::*;
 use crate::warnings;
 
 /// A public key, and a token and its body that were signed with it; the token names it.
-const KEY: &str = "-----BEGIN PUBLIC KEY-----\\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAERxw+dYxJBChbun5TEY7Q9SSt6wdX\\n0lvS+Oew1236cUzdUg96yoqLkXrMN/Ud6PDJu+OthYOC5wLcJaEtCfeoWA==\\n-----END PUBLIC KEY-----\\n";
+pub(super) const KEY: &str = "-----BEGIN PUBLIC KEY-----\\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAERxw+dYxJBChbun5TEY7Q9SSt6wdX\\n0lvS+Oew1236cUzdUg96yoqLkXrMN/Ud6PDJu+OthYOC5wLcJaEtCfeoWA==\\n-----END PUBLIC KEY-----\\n";
 const KID: &str = "6c5516e1-92dc-479e-a8ff-5a51992e0001";
 const TOKEN: &str = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjZjNTUxNmUxLTkyZGMtNDc5ZS1hOGZmLTVhNTE5OTJlMDAwMSIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3MDAwMDAwMDAsInJlcXVlc3RfYm9keV9zaGEyNTYiOiI2ZTVlMmFkM2ViZDhkYjUxNzE1MmVmMTJhYmM3ZjNmYmJmY2FiMWNmYTQyN2UyMzRiNWY5ZDk2MDAxOWY1NTc4In0.tq3GcAp-2pecRCxjQboYzmeEDIb-LZlQ9KESD9FbR4gd9gYZClAnvKguIxxzygJwKHq-2nLgBO7vpLnxuOnOYQ";
 const BODY: &[u8] = b"{\n  \"item_id\": \"abc\",\n  \"webhook_type\": \"ITEM\"\n}";
@@ -126,6 +126,24 @@ fn a_certificate_is_warned_of_like_any_key_that_ends() {
     let day_55 = ", not_after = \"2024-11-28T00:00:00Z\"";
     assert_eq!(kinds([0, 100], day_55, 50), ["key_expires_soon"]);
     assert_eq!(kinds([0, 52], day_55, 53), ["no_active_key", "key_expired"]);
+}
+
+#[test]
+fn a_file_in_pem_ends_with_a_line_break_and_nothing_is_said_of_it() {
+    let text = with_auth("scheme = \"plaid\", keys = [{ secret = { file = \"secrets/pem\" } }]");
+    let config = parse(&text).unwrap();
+    assert_eq!(judged(config.flows.first().unwrap()), Ok(()));
+    let mut warnings = config.warnings.iter();
+    assert!(!warnings.any(|warning| warning.message().contains("line break")));
+}
+
+#[test]
+fn a_public_key_may_be_that_of_several_flows() {
+    let key = format!("secret = \"{KEY}\"");
+    let plaid = ["scheme = \"plaid\"", key.as_str()];
+
+    assert!(!warned(plaid, plaid));
+    assert!(warned(plaid, ["mode = \"api_key\"", &key]));
 }
 
 /// What is said of two flows with these keys, in their schemes.
