@@ -316,7 +316,7 @@ impl FromStr for Template {
                 Piece::Word(word) => parts.extend(Part::parse(word)?),
             }
         }
-        if parts.len() > MAX_PARTS {
+        if parts.len() > MAX_PARTS || text.len() > MAX_HEADER {
             return Err(SchemeError::LongMessage);
         }
         Ok(Self::new(parts))

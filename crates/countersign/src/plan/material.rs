@@ -86,34 +86,54 @@ fn base64_or_text(text: &[u8], whole: &[u8]) -> Vec<Material> {
     readings.into_iter().map(Material::of).collect()
 }
 
-/// The text with each HTML entity of markup replaced once.
+/// The text with each HTML entity of markup replaced once, as WordPress does it.
 fn html(text: &[u8]) -> Vec<u8> {
-    const ENTITIES: [(&[u8], u8); 14] = [
-        (b"&amp;", b'&'),
-        (b"&#038;", b'&'),
-        (b"&#x26;", b'&'),
-        (b"&lt;", b'<'),
-        (b"&#060;", b'<'),
-        (b"&#x3C;", b'<'),
-        (b"&gt;", b'>'),
-        (b"&#062;", b'>'),
-        (b"&#x3E;", b'>'),
-        (b"&quot;", b'"'),
-        (b"&#034;", b'"'),
-        (b"&#x22;", b'"'),
-        (b"&#039;", b'\''),
-        (b"&#x27;", b'\''),
-    ];
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((byte, after)) = rest.split_first() {
-        let mut entities = ENTITIES.into_iter();
-        let entity = entities.find_map(|(entity, byte)| Some((byte, rest.strip_prefix(entity)?)));
-        let (byte, after) = entity.unwrap_or((*byte, after));
+        let (byte, after) = entity(rest).unwrap_or((*byte, after));
         out.push(byte);
         rest = after;
     }
     out
+}
+
+/// The character that the entity at the beginning stands for, and what follows it.
+fn entity(text: &[u8]) -> Option<(u8, &[u8])> {
+    let text = text.strip_prefix(b"&")?;
+    let end = text.iter().position(|byte| *byte == b';')?;
+    let (name, after) = (text.get(..end)?, text.get(end.saturating_add(1)..)?);
+    let byte = match name {
+        b"amp" => b'&',
+        b"gt" => b'>',
+        b"lt" => b'<',
+        b"quot" => b'"',
+        // Of the angle brackets it knows no hex.
+        [b'#', b'x' | b'X', digits @ ..] => match bare(digits) {
+            b"22" => b'"',
+            b"26" => b'&',
+            b"27" => b'\'',
+            _ => return None,
+        },
+        [b'#', digits @ ..] => match bare(digits) {
+            b"34" => b'"',
+            b"38" => b'&',
+            b"39" => b'\'',
+            b"60" => b'<',
+            b"62" => b'>',
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some((byte, after))
+}
+
+/// A number without the zeros before it.
+fn bare(mut digits: &[u8]) -> &[u8] {
+    while let [b'0', rest @ ..] = digits {
+        digits = rest;
+    }
+    digits
 }
 
 /// The SubjectPublicKeyInfo of a public key or a certificate in PEM; of a chain of certificates, that of the first.

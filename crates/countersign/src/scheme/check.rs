@@ -2,9 +2,9 @@
 
 use http::HeaderName;
 
-use super::{SchemeError, sense};
 use super::description::{Description, Form, Grammar, KeyEncoding, Place, Rule, Sign};
 use super::notation::List;
+use super::{SchemeError, sense};
 use crate::Unit;
 use crate::handshake;
 use crate::message::{Part, Template};

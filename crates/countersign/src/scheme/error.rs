@@ -129,7 +129,7 @@ impl fmt::Display for SchemeError {
                 "`{text}` in `content-type` is not a media type like `application/json`, which stands \
                  without parameters"
             ),
-            Self::LongMessage => f.write_str("a message has more parts than can be signed"),
+            Self::LongMessage => f.write_str("a message has more parts or text than any sender signs"),
             Self::MissingParameter(name) => {
                 write!(
                     f,

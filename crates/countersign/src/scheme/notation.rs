@@ -179,13 +179,13 @@ impl FromStr for Place {
         match text.split_once(':') {
             None if text == "first" => Ok(Self::First),
             Some(("claim", pointer)) => pointer.parse().map(Self::Claim),
-            Some(("form", name)) => Ok(Self::Form(name.to_owned())),
+            Some(("form", name)) if !name.is_empty() => Ok(Self::Form(name.to_owned())),
             Some(("json", pointer)) => pointer.parse().map(Self::Json),
             Some(("numbered", name)) => match HeaderName::from_bytes(name.as_bytes()) {
                 Ok(name) => Ok(Self::Numbered(name.as_str().to_owned())),
                 Err(_) => Err(SchemeError::HeaderName(name.to_owned())),
             },
-            Some(("query", name)) => Ok(Self::Query(name.to_owned())),
+            Some(("query", name)) if !name.is_empty() => Ok(Self::Query(name.to_owned())),
             Some(("header", name)) => HeaderName::from_bytes(name.as_bytes())
                 .map(Self::Header)
                 .map_err(|_| SchemeError::HeaderName(name.to_owned())),

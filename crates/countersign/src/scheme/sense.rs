@@ -260,12 +260,10 @@ fn check_message(form: &Form) -> Result<(), SchemeError> {
 
 /// Whether a place can be read beside the signature.
 fn is_readable(place: &Place) -> bool {
-    let empty = matches!(place, Place::Form(name) | Place::Query(name) if name.is_empty());
-    let of_the_signature = matches!(
+    !matches!(
         place,
         Place::Claim(_) | Place::First | Place::Numbered(_) | Place::Pair(_)
-    );
-    !empty && !of_the_signature
+    )
 }
 
 /// Whether nothing is in both lists, where both say something.

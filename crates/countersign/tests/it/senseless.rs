@@ -83,7 +83,7 @@ fn what_holds_for_no_request_is_refused() {
         ("{ from = \"pair:t\" }", "`when` cannot read `pair:t`"),
         ("{ from = \"claim:/a\" }", "`when` cannot read `claim:/a`"),
         ("{ without = \"first\" }", "`when` cannot read `first`"),
-        ("{ from = \"form:\" }", "`when` cannot read `form:`"),
+        ("{ from = \"form:\" }", "`form:` is not a place"),
         ("{ content-type = \"json\" }", "not a media type"),
         (
             "{ content-type = \"a/b; charset=c\" }",
@@ -286,6 +286,8 @@ fn lists_and_texts_have_an_end() {
     changed(MINIMAL, rule, &rules, "more than any sender has");
     let prefix = format!("\"hex\", grammar = {{ prefix = \"{}\" }}", "x".repeat(257));
     changed(BARE, "\"hex\"", &prefix, "longer than any sender's");
+    let long = format!("{{body}}{}", "x".repeat(4096));
+    changed(BARE, "{body}", &long, "more parts or text");
     let deep = format!(
         "require = [{{ from = \"json:{}\" }}]\n{BARE}",
         "/a".repeat(65)
