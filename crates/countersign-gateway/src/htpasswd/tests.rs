@@ -187,7 +187,7 @@ fn a_check_whose_sender_went_away_gives_its_seat_back() {
     runtime.block_on(async {
         let users = users();
         // While the only thread for checks is taken, none ends.
-        let (free, taken) = std::sync::mpsc::channel::<()>();
+        let (free, taken) = std::sync::mpsc::sync_channel::<()>(1);
         let busy = spawn_blocking(move || taken.recv());
 
         drop(users.check(claim("eve", "kept elsewhere")));
