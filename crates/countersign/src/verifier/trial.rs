@@ -20,7 +20,8 @@ pub(super) struct Sent<'a> {
 impl Sent<'_> {
     /// Tries every signature with every live key that may be meant: all of them whatever matches, where that is secret, and
     /// public keys until one does.
-    #[inline]
+    // Its verdict would be written to memory and read back with other widths, which costs more than the call.
+    #[inline(always)]
     pub(super) fn matching<'p>(
         &self,
         plan: &'p Plan,
@@ -76,7 +77,13 @@ impl Sent<'_> {
         match matching {
             // A secret that is sent along says nothing about the message.
             Some(key) if matches!(key.lock, Lock::Token(_)) => Ok((&key.id, None)),
-            Some(key) => Ok((&key.id, Some(replay_key(id, by_first_key, message)))),
+            Some(key) => {
+                let by_first_key = match by_first_key {
+                    None => replay_key(id, message),
+                    Some(replay_key) => replay_key,
+                };
+                Ok((&key.id, Some(by_first_key)))
+            }
             None if !any_active => Err(Reason::NoActiveKey),
             None if !any_spelled => Err(Reason::MalformedSignature),
             None => Err(Reason::BadSignature),
@@ -84,14 +91,12 @@ impl Sent<'_> {
     }
 }
 
-/// The message's name among repeats: its signed id, else the first key's MAC, else its hash.
-fn replay_key(id: &[u8], by_first_key: Option<ReplayKey>, message: Message<'_>) -> ReplayKey {
-    by_first_key.unwrap_or_else(|| {
-        let hash = if id.is_empty() {
-            sha256(message.pieces())
-        } else {
-            sha256([id])
-        };
-        ReplayKey::from_bytes(first_half(&hash))
-    })
+/// The message's name among repeats where the first key's MAC is not: its signed id, else its hash.
+fn replay_key(id: &[u8], message: Message<'_>) -> ReplayKey {
+    let hash = if id.is_empty() {
+        sha256(message.pieces())
+    } else {
+        sha256([id])
+    };
+    ReplayKey::from_bytes(first_half(&hash))
 }
