@@ -60,6 +60,9 @@ pub(crate) fn check(form: &HandshakeForm) -> Result<(), SchemeError> {
     if answer.status == 204 && (answer.text.is_some() || answer.json.is_some()) {
         return refuse("answers 204, which has no body");
     }
+    if form.mac.as_ref().is_some_and(|mac| mac.hex && mac.uuid) {
+        return refuse("has a `mac` of challenges that are `hex` and `uuid`; say which");
+    }
     if form.mac.as_ref().is_some_and(|mac| mac.most == Some(0)) {
         return refuse("has a `mac` whose challenges have `most` 0 characters, so none fits");
     }

@@ -51,6 +51,9 @@ pub(crate) struct MacForm {
     /// Whether challenges are hex digits.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) hex: bool,
+    /// Whether they are UUIDs: hex digits and hyphens.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) uuid: bool,
     /// The length of the longest challenge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) most: Option<usize>,

@@ -7,15 +7,24 @@ use crate::scheme::Place;
 /// The texts that are taken.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain {
-    hex: bool,
+    digits: Digits,
     most: usize,
+}
+
+/// What they consist of.
+#[derive(Clone, Copy, Debug)]
+enum Digits {
+    Any,
+    Hex,
+    /// Hex and hyphens.
+    Uuid,
 }
 
 impl Default for Plain {
     /// Printable ASCII without anything that has a meaning in markup, in quotes or in escapes.
     fn default() -> Self {
         Self {
-            hex: false,
+            digits: Digits::Any,
             most: MOST,
         }
     }
@@ -24,7 +33,11 @@ impl Default for Plain {
 impl From<&MacForm> for Plain {
     fn from(form: &MacForm) -> Self {
         Self {
-            hex: form.hex,
+            digits: match (form.uuid, form.hex) {
+                (true, _) => Digits::Uuid,
+                (false, true) => Digits::Hex,
+                (false, false) => Digits::Any,
+            },
             most: form.most.map_or(MOST, |most| most.min(MOST)),
         }
     }
@@ -51,9 +64,10 @@ impl Plain {
     }
 
     fn has(self, byte: u8) -> bool {
-        match self.hex {
-            true => byte.is_ascii_hexdigit(),
-            false => byte.is_ascii_alphanumeric() || b" !$()*+,-./:=@_|~".contains(&byte),
+        match self.digits {
+            Digits::Any => byte.is_ascii_alphanumeric() || b" !$()*+,-./:=@_|~".contains(&byte),
+            Digits::Hex => byte.is_ascii_hexdigit(),
+            Digits::Uuid => byte.is_ascii_hexdigit() || byte == b'-',
         }
     }
 }

@@ -251,6 +251,12 @@ fn a_handshake_whose_answer_can_never_be_given_is_refused() {
             "so none fits",
         ),
         (
+            format!(
+                "{gets}\nmac = {{ of = \"query:c\", encoding = \"hex\", hex = true, uuid = true }}"
+            ),
+            "say which",
+        ),
+        (
             "when = [{ methods = \"GET\" }, { methods = \"HEAD\" }]".to_owned(),
             "never holds",
         ),
