@@ -69,7 +69,7 @@ impl Config {
         let file = match read(text) {
             Ok(file) => file,
             Err((span, fault)) => {
-                checker.flow = shape::flow_at(text, span.start);
+                checker.flow = shape::flow_at(text, &span);
                 return Err(checker.give_up(&span, fault));
             }
         };

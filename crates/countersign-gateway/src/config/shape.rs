@@ -28,13 +28,19 @@ fn place(error: &Error) -> Range<usize> {
     error.span().unwrap_or(0..0)
 }
 
-/// The id of the flow around `at`, as far as the text can be read.
-pub(super) fn flow_at(text: &str, at: usize) -> Option<String> {
+/// The id of the flow around a place, as far as the text can be read.
+pub(super) fn flow_at(text: &str, place: &Range<usize>) -> Option<String> {
     let (document, _) = DeTable::parse_recoverable(text);
     let flows = document.get_ref().get("flows")?.get_ref().as_array()?;
-    let flow = flows.iter().rev().find(|flow| flow.span().start <= at)?;
+    let flow = flows
+        .iter()
+        .rev()
+        .find(|flow| flow.span().start <= place.start)?;
+    // A table that is there only as part of another's name, as in `[schemes.acme]`, stands where its name does.
+    let since = flow.span().start..=place.end;
     let later_table = document.get_ref().iter().any(|(key, value)| {
-        key.get_ref() != "flows" && (flow.span().start..=at).contains(&value.span().start)
+        let starts = [key.span().start, value.span().start];
+        key.get_ref() != "flows" && starts.iter().any(|start| since.contains(start))
     });
     let id = flow.get_ref().get("id")?.get_ref().as_str()?;
     (!later_table).then(|| id.to_owned())

@@ -112,3 +112,17 @@ fn of_a_scheme_only_what_is_harmless_is_shown() {
         problem.render(false)
     );
 }
+
+#[test]
+fn what_is_wrong_with_a_scheme_is_not_laid_to_the_flow_before_it() {
+    let flow = "[[flows]]\nid = \"orders\"\nauth = { mode = \"none\" }\n";
+    for (sign, words) in [
+        ("sign = \"{body}\"\n", "`signature`"),
+        ("sgn = 1\n", "unknown key `sgn`"),
+    ] {
+        let problem = problem(&format!("{flow}[schemes.acme]\n{sign}"));
+
+        assert_eq!(problem.flow(), None);
+        assert!(problem.message().contains(words), "{}", problem.message());
+    }
+}
