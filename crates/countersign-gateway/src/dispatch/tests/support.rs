@@ -130,6 +130,12 @@ impl Running {
                 tokio::task::yield_now().await;
             }
         };
+        let settled = async {
+            tokio::select! {
+                settled = settled => settled,
+                failure = self.queue.failed() => panic!("{failure}"),
+            }
+        };
         timeout(PATIENCE, settled).await.expect("the event settles")
     }
 }
