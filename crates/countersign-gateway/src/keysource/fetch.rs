@@ -43,7 +43,10 @@ impl Fetcher {
     ) -> Result<FetchedKey, Failure> {
         let text = self.get(url.as_str()).await?;
         let Some(rule) = url.certificate() else {
-            return FetchedKey::read(url.clone(), &text).map_err(|_| Failure::NoKey);
+            let key = FetchedKey::read(url.clone(), &text).map_err(|_| Failure::NoKey)?;
+            // It may be of a certificate; what does not count now would be asked for again at once.
+            let counts = key.covers(now).then_some(key);
+            return counts.ok_or(Failure::Untrusted("it is before or after its time"));
         };
         let mut chain = Chain::read(&text).ok_or(Failure::NoKey)?;
         loop {

@@ -340,6 +340,38 @@ async fn what_is_no_key_of_the_senders_is_untrusted_and_what_fails_is_not_there_
 }
 
 #[tokio::test]
+async fn a_host_in_other_letters_is_the_same_place() {
+    let shop = shop().await;
+    let flow = shop.keys.for_flow();
+
+    for host in ["localhost", "LOCALHOST", "LocalHost"] {
+        let host = format!("{host}:{}", shop.receiver.address.port());
+        let url = key_url(&host, "/a.pem", Some((&["sender.test"], &[])));
+        assert!(flow.fetch(url, SystemTime::now()).await.is_ok());
+    }
+
+    assert_eq!(shop.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_ended_is_no_key_and_is_not_fetched_for_each_request() {
+    let root = Authority::root();
+    let ended = SystemTime::now() - Duration::from_secs(60);
+    let old = root.below_until(Some(ended)).pem;
+    let shop = Shop::selling(root, LOOPBACK, move |_| ware(&old)).await;
+    let host = format!("localhost:{}", shop.receiver.address.port());
+    let flow = shop.keys.for_flow();
+
+    for _ in 0..20 {
+        let url = key_url(&host, "/a.pem", None);
+        let outcome = flow.fetch(url, SystemTime::now()).await.map(drop);
+        assert_eq!(outcome, Err(NoKey::Untrusted));
+    }
+
+    assert_eq!(shop.asked(), 1);
+}
+
+#[tokio::test]
 async fn an_address_that_is_not_open_is_never_connected_to() {
     let root = Authority::root();
     let shop = Shop::selling(root, "192.0.2.0/24", |_| ware("")).await;

@@ -37,10 +37,13 @@ impl Https {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/".contains(&byte);
         let inside = path.strip_prefix(self.path_begins.trim_start_matches('/'))?;
         let fits = path.bytes().all(plain) && inside.ends_with(self.path_ends.as_str());
-        let climbs = path.split('/').any(|step| step == "..");
+        // One place has one spelling, so that nobody names the same one in any number of ways.
+        let wanders = path.starts_with('/')
+            || path.contains("//")
+            || path.split('/').any(|step| matches!(step, "." | ".."));
         let mut hosts = self.hosts.iter();
         let stars = hosts.find_map(|pattern| stars(host, pattern))?;
-        (fits && !climbs).then_some((url, stars))
+        (fits && !wanders).then_some((url, stars))
     }
 }
 
@@ -50,8 +53,7 @@ pub(crate) fn is_host(host: &str, pattern: &str) -> bool {
 }
 
 /// What each `*` of the pattern stands for, a label each, if the host fits; `*-*` is a label of several words, such as
-/// a region of a cloud, and nothing shorter. A port is there only where the
-/// pattern has the same.
+/// a region of a cloud. A port is there only where the pattern has the same.
 fn stars<'h>(host: &'h str, pattern: &str) -> Option<Vec<&'h str>> {
     let (host, port) = host.split_once(':').unwrap_or((host, ""));
     let (pattern, wanted_port) = pattern.split_once(':').unwrap_or((pattern, ""));
@@ -68,12 +70,22 @@ fn stars<'h>(host: &'h str, pattern: &str) -> Option<Vec<&'h str>> {
         match wanted {
             _ if !is_label(label) => return None,
             "*" => found.push(label),
-            "*-*" if label.trim_matches('-').contains('-') => found.push(label),
+            "*-*" if is_region(label) => found.push(label),
             wanted if label.eq_ignore_ascii_case(wanted) => {}
             _ => return None,
         }
     }
     Some(found)
+}
+
+/// Whether a label is of several words, of which no one but the last has digits: `us-west-2` is, and neither is `s3` nor
+/// `s3-us-west-2`, below which anybody has a bucket.
+fn is_region(label: &str) -> bool {
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    label
+        .rsplit_once('-')
+        .is_some_and(|(words, last)| !last.is_empty() && words.split('-').all(is_word))
 }
 
 #[cfg(test)]
@@ -155,6 +167,9 @@ mod tests {
             ("https://api.example.com/v2/certs/a.pem", false),
             ("https://api.example.com/x/v1/certs/a.pem", false),
             ("https://api.example.com/v1/certs/../../a.pem", false),
+            ("https://api.example.com/v1/certs/./a.pem", false),
+            ("https://api.example.com/v1/certs//a.pem", false),
+            ("https://api.example.com//v1/certs/a.pem", false),
             ("https://keys.localhost:8443/v1/certs/a.pem", true),
             ("https://keys.localhost/v1/certs/a.pem", false),
             ("https://keys.localhost:8444/v1/certs/a.pem", false),

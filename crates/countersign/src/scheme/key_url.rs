@@ -90,6 +90,7 @@ impl KeyUrlForm {
             (None, Some(own), _) => own.as_bytes().into(),
             (None, None, at) => at.as_deref().unwrap_or_default().as_bytes().into(),
         };
+        let named = with_small_host(named.into_owned());
         let (url, stars) = self.https.read(&named).ok_or(Reason::UnmetDemand)?;
         let certificate = self.certificate.as_ref().map(|whose| CertificateRule {
             names: whose.names.iter().map(|name| spell(name, &stars)).collect(),
@@ -97,6 +98,14 @@ impl KeyUrlForm {
         });
         Ok(KeyUrl::new(url, certificate.map(Arc::new), digest))
     }
+}
+
+/// The URL with its host in small letters: one place has one spelling, and what is there is fetched once.
+fn with_small_host(mut url: Vec<u8>) -> Vec<u8> {
+    let rest = url.iter_mut().skip("https://".len());
+    rest.take_while(|byte| **byte != b'/')
+        .for_each(|byte| byte.make_ascii_lowercase());
+    url
 }
 
 /// A name with each `*` replaced by what it stands for.

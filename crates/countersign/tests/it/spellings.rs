@@ -149,6 +149,8 @@ fn a_region_is_no_bucket() {
         ("sns.cn-north-1.amazonaws.com.cn", None),
         ("sns.eusc-de-east-1.amazonaws.eu", None),
         ("sns.s3.amazonaws.com", Some(Reason::UnmetDemand)),
+        ("sns.s3-us-west-2.amazonaws.com", Some(Reason::UnmetDemand)),
+        ("sns.s3-external-1.amazonaws.com", Some(Reason::UnmetDemand)),
         ("sns.-a-.amazonaws.com", Some(Reason::UnmetDemand)),
         ("sns.amazonaws.com", Some(Reason::UnmetDemand)),
     ] {
