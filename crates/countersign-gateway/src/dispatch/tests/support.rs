@@ -136,7 +136,10 @@ impl Running {
                 failure = self.queue.failed() => panic!("{failure}"),
             }
         };
-        timeout(PATIENCE, settled).await.expect("the event settles")
+        match timeout(PATIENCE, settled).await {
+            Ok(settled) => settled,
+            Err(_) => panic!("{event} does not settle: {:?}", self.queue.stats().await),
+        }
     }
 }
 
