@@ -1,6 +1,8 @@
 //! Giving up on a peer that never reads what it is sent: it would keep its connection, and its place under the cap.
 //!
-//! Only silence counts: as long as some bytes leave now and then, an answer may take as long as it likes.
+//! Only silence counts: as long as the system takes bytes now and then, an answer may take as long as it likes. It takes
+//! more once a good part of what it holds, up to some megabytes of a large answer, is read: who reads a few KiB a second
+//! is given up, too.
 
 use std::io;
 use std::pin::Pin;
