@@ -15,9 +15,9 @@ mod handshakes;
 mod keys;
 mod properties;
 mod schemes;
+mod senseless;
 #[cfg(all(feature = "ecdsa", feature = "rsa"))]
 mod sets;
-mod senseless;
 mod several;
 mod signatures;
 mod signing;

@@ -30,11 +30,8 @@ async fn an_attempt_ends_when_its_time_is_over() {
 async fn a_body_without_end_neither_hangs_nor_fails_a_delivery() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nso far";
     let receiver = Receiver::saying(Bytes::from_static(head.as_bytes())).await;
-    let running = Running::with_steps(&[(
-        "billing",
-        format!("http://{receiver}/"),
-        "timeout = \"2s\"",
-    )]);
+    let running =
+        Running::with_steps(&[("billing", format!("http://{receiver}/"), "timeout = \"2s\"")]);
 
     let event = running.event(&["billing"]).await;
     let (_, attempts) = running.settled(event).await;
