@@ -9,6 +9,7 @@ mod events;
 mod flows;
 mod handshake;
 mod health;
+mod query;
 mod redact;
 mod rejections;
 mod token;

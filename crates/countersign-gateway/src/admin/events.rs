@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State as Shared};
+use axum::extract::{Path, State as Shared};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_queue::{
@@ -17,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::State;
 use super::error::Problem;
+use super::query::{Query, limit};
 use super::redact::{REDACTED, Redaction};
 use super::token::Operator;
 use crate::moment;
@@ -121,9 +121,8 @@ struct Attempt {
 pub(super) async fn list(
     operator: Operator,
     Shared(state): Shared<Arc<State>>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    Query(asked): Query<Asked>,
 ) -> Result<Json<Page>, Problem> {
-    let Query(asked) = asked.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     let query = asked.query(operator.organization, SystemTime::now())?;
     let page = state.queue.events(query).await?;
     let live = state.current.load();
@@ -166,12 +165,7 @@ impl Asked {
                 .transpose()
                 .map_err(|why| Problem::bad_request(format!("`{name}`: {why}")))
         };
-        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=LARGEST_LIMIT).contains(&limit) {
-            return Err(Problem::bad_request(format!(
-                "`limit` goes from 1 to {LARGEST_LIMIT}"
-            )));
-        }
+        let limit = limit(self.limit, DEFAULT_LIMIT, LARGEST_LIMIT)?;
         let before = self
             .before
             .map(|id| id.parse())

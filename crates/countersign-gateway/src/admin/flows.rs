@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State as Shared};
+use axum::extract::{Path, State as Shared};
 use countersign::{Auth, KeyId, Validity, Verifier, Window};
 use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::State;
 use super::error::Problem;
+use super::query::{Query, limit};
 use super::token::Operator;
 use crate::config::{Flow, ReplayPolicy, Then};
 use crate::ingress::endpoint::Endpoint;
@@ -108,15 +108,9 @@ struct WindowView {
 pub(super) async fn list(
     operator: Operator,
     Shared(state): Shared<Arc<State>>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    Query(asked): Query<Asked>,
 ) -> Result<Json<Page>, Problem> {
-    let Query(asked) = asked.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
-    let limit = asked.limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=LARGEST_LIMIT).contains(&limit) {
-        return Err(Problem::bad_request(format!(
-            "`limit` goes from 1 to {LARGEST_LIMIT}"
-        )));
-    }
+    let limit = limit(asked.limit, DEFAULT_LIMIT, LARGEST_LIMIT)?;
     let live = state.current.load_full();
     let mut ids: Vec<_> = live
         .config

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State as Shared};
+use axum::extract::{Path, State as Shared};
 use serde::{Deserialize, Serialize};
 
 use super::State;
 use super::error::Problem;
 use super::flows::is_of;
+use super::query::Query;
 use super::token::Operator;
 use crate::config::{Flow, FlowId, Organization};
 use crate::handshake::Closed;
@@ -58,9 +58,8 @@ pub(super) async fn open(
     operator: Operator,
     Shared(state): Shared<Arc<State>>,
     Path(id): Path<String>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    Query(asked): Query<Asked>,
 ) -> Result<Json<View>, Problem> {
-    let Query(asked) = asked.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     let flow = find(&state, &operator, &id)?;
     let time = match asked.time.as_deref().map(span::parse) {
         None => USUAL,

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State as Shared};
+use axum::extract::State as Shared;
 use serde::{Deserialize, Serialize};
 
 use super::State;
 use super::error::Problem;
 use super::flows::is_of;
+use super::query::{Query, limit};
 use super::token::Operator;
 use crate::moment;
 use crate::rejections::{self, Entry, Unreadable};
@@ -71,10 +71,9 @@ struct HintView {
 pub(super) async fn list(
     operator: Operator,
     Shared(state): Shared<Arc<State>>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    Query(asked): Query<Asked>,
 ) -> Result<Json<Page>, Problem> {
-    let Query(asked) = asked.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
-    let limit = asked.limit()?;
+    let limit = limit(asked.limit, DEFAULT_LIMIT, LARGEST_LIMIT)?;
     asked.check_reason()?;
     let live = state.current.load_full();
     let own = live
@@ -121,16 +120,6 @@ pub(super) async fn list(
 }
 
 impl Asked {
-    fn limit(&self) -> Result<usize, Problem> {
-        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=LARGEST_LIMIT).contains(&limit) {
-            return Err(Problem::bad_request(format!(
-                "`limit` goes from 1 to {LARGEST_LIMIT}"
-            )));
-        }
-        Ok(limit)
-    }
-
     fn check_reason(&self) -> Result<(), Problem> {
         match self.reason.as_deref() {
             Some(reason) if !labels().any(|label| label == reason) => {
