@@ -65,13 +65,17 @@ impl Accept {
         let (key, bytes) = (event.key.clone(), event.body.len());
         // For whoever lists what is refused here: the rest goes into the queue.
         let method = event.method.clone();
+        let headers = self.refuses_repeats().then(|| event.headers.clone());
+        let headers = headers.unwrap_or_default();
         match self.queue.append(event).await {
             Ok(appended) if appended.duplicate && self.refuses_repeats() => {
                 tracing::debug!(flow.id = %self.flow.id, event.id = %appended.id, "a repeat");
                 let mut reply = reply::repeated();
                 // As the Layer leaves it: whoever stands in front tells of both alike.
                 reply.extensions_mut().insert(Refusal::Repeated);
-                reply.extensions_mut().insert(Outline::new(method, target));
+                reply
+                    .extensions_mut()
+                    .insert(Outline::new(method, target, headers, bytes));
                 reply
             }
             Ok(appended) => {
@@ -90,7 +94,9 @@ impl Accept {
             }
             Err(error) => {
                 let mut reply = self.refused(&error, bytes);
-                reply.extensions_mut().insert(Outline::new(method, target));
+                reply
+                    .extensions_mut()
+                    .insert(Outline::new(method, target, headers, bytes));
                 reply
             }
         }

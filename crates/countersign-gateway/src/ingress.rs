@@ -138,13 +138,14 @@ impl Responder for Ingress {
                     response = instead;
                 }
                 let outline = response.extensions_mut().remove::<Outline>();
-                let outline = outline.map(|Outline(head)| head);
                 if let Some(refusal) = response.extensions().get::<Refusal>().copied() {
                     // Taken out, so that it does not live as long as the sender takes to read its answer.
                     let refused = response.extensions_mut().remove::<Arc<Refused>>();
                     let policy = endpoint.policy();
                     let refused = refused.as_deref();
-                    let head = refused.map(Refused::head).or(outline.as_ref());
+                    let head = refused
+                        .map(Refused::head)
+                        .or(outline.as_ref().map(|outline| &outline.head));
                     let sender = match refused {
                         Some(refused) => self.sender(&refused.head().headers, peer),
                         None => Sender { client, peer },
@@ -152,15 +153,18 @@ impl Responder for Ingress {
                     let told = Told {
                         head,
                         body: refused.and_then(Refused::body),
+                        read: outline.as_ref().map(|outline| outline.bytes),
                         policy: &policy,
                         sender,
                     };
                     endpoint.ledger.refused(refusal, told);
                 }
                 let not_stored = response.extensions_mut().remove::<NotStored>();
-                if let Some((not_stored, head)) = not_stored.zip(outline.as_ref()) {
+                if let Some((not_stored, outline)) = not_stored.zip(outline.as_ref()) {
                     let sender = Sender { client, peer };
-                    endpoint.ledger.not_stored(not_stored, head, sender);
+                    endpoint
+                        .ledger
+                        .not_stored(not_stored, &outline.head, sender);
                 }
                 response
             }

@@ -12,6 +12,31 @@ fn a_flow_may_refuse_repeats() {
 }
 
 #[test]
+fn a_repeat_that_is_refused_is_listed_with_its_sender_its_size_and_its_headers() {
+    let gateway = Setup::new()
+        .ingress("trusted_proxies = [\"127.0.0.0/8\"]")
+        .flow("orders", "replay = \"refuse\"")
+        .start();
+    let request = signed("orders", b"once").header("X-Forwarded-For", "203.0.113.7");
+
+    request.send(gateway.ingress);
+    request.send(gateway.ingress);
+
+    let page = gateway.admin("/rejections").json();
+    let repeat = &page["rejections"][0];
+    assert_eq!(
+        (&repeat["reason"], &repeat["client"]),
+        (&"repeated".into(), &"203.0.113.7".into())
+    );
+    assert_eq!(
+        (&repeat["declared_bytes"], &repeat["read_bytes"]),
+        (&4.into(), &4.into())
+    );
+    let headers = repeat["headers"].as_array().unwrap();
+    assert!(headers.contains(&"x-webhook-signature".into()), "{repeat}");
+}
+
+#[test]
 fn a_flow_may_take_repeats_as_events_of_their_own() {
     let gateway = Setup::new().flow("orders", "replay = \"off\"").start();
     let request = signed("orders", b"twice");

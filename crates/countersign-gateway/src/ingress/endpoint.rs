@@ -115,9 +115,10 @@ impl Endpoint {
         handshake::welcome(known, flow, standing, &self.ledger, request, sender).await
     }
 
-    /// Whether somebody is told where a request comes from once its headers are gone: it may be a handshake.
+    /// Whether somebody is told where a request comes from once its headers are gone: it may be a handshake, or the
+    /// store may not take it.
     pub(super) fn notes_address(&self) -> bool {
-        self.reads_address || !self.flow.policy.handshakes().is_empty()
+        self.reads_address || !self.forwards() || !self.flow.policy.handshakes().is_empty()
     }
 
     /// Whether it has to be known where a request comes from.

@@ -20,6 +20,8 @@ pub(super) struct Told<'a> {
     pub(super) head: Option<&'a Parts>,
     /// The body, where it was read and judged.
     pub(super) body: Option<&'a Bytes>,
+    /// How long the body is, where it was read and is gone already.
+    pub(super) read: Option<usize>,
     pub(super) policy: &'a Policy,
     pub(super) sender: Sender,
 }
@@ -164,6 +166,7 @@ impl Ledger {
     fn keep(&self, refusal: Refusal, head: &Parts, told: Told<'_>, suppressed: u64) -> Arc<Entry> {
         let now = SystemTime::now();
         let mut sketch = Sketch::new(refusal, head, told.sender);
+        sketch.read = told.read;
         if let Some(body) = told.body {
             sketch = sketch.judged(body.len(), told.policy.auth(), now);
             if self.flow.diagnose {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use countersign_tower::Refusal;
 use http::request::Parts;
-use http::{Method, Request, Uri};
+use http::{HeaderMap, Method, Request, Uri};
 
 /// Why a request was refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,16 +37,23 @@ impl Unreadable {
     }
 }
 
-/// Method and target of a request that is refused once its headers are gone; left in the extensions of the answer.
+/// What is left of a request that is refused once the store has it; in the extensions of the answer.
 #[derive(Clone, Debug)]
-pub(crate) struct Outline(pub(crate) Parts);
+pub(crate) struct Outline {
+    /// How long its body is.
+    pub(crate) bytes: usize,
+    /// With the headers of which somebody kept a copy.
+    pub(crate) head: Parts,
+}
 
 impl Outline {
-    pub(crate) fn new(method: Method, target: Uri) -> Self {
+    pub(crate) fn new(method: Method, target: Uri, headers: HeaderMap, bytes: usize) -> Self {
         let mut request = Request::new(());
         *request.method_mut() = method;
         *request.uri_mut() = target;
-        Self(request.into_parts().0)
+        *request.headers_mut() = headers;
+        let head = request.into_parts().0;
+        Self { bytes, head }
     }
 }
 
