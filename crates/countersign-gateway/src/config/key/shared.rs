@@ -146,13 +146,18 @@ impl Secrets {
         }
     }
 
-    /// Adds a secret in all of its spellings, and says who has had one of them before.
+    /// Adds a secret in all of its spellings, and says who has had one of them before: this flow's own, and of all the
+    /// others the first of each kind, for a public key may be that of very many.
     fn add(&mut self, spellings: &[Digest], holder: Holder) -> Vec<Holder> {
         let own = self.holders.len();
         let mut before = BTreeSet::new();
         for spelling in spellings {
             let mark = Sha256::new().chain_update(self.key).chain_update(spelling);
             let known = self.by_mark.entry(mark.finalize().into()).or_default();
+            let last = known.last().and_then(|at| self.holders.get(*at));
+            if last.is_some_and(|last| last.flow != holder.flow) {
+                first_of_each_kind(known, &self.holders);
+            }
             before.extend(known.iter().copied().filter(|other| *other != own));
             known.push(own);
         }
@@ -165,6 +170,16 @@ impl Secrets {
     }
 }
 
+fn first_of_each_kind(known: &mut Vec<usize>, holders: &[Holder]) {
+    let mut kinds: Vec<&Holder> = Vec::new();
+    known.retain(|at| {
+        let holder = holders.get(*at);
+        let first = holder.filter(|holder| !kinds.iter().any(|kind| kind.is_like(holder)));
+        kinds.extend(first);
+        first.is_some()
+    });
+}
+
 /// Where a secret was seen.
 #[derive(Clone)]
 struct Holder {
@@ -175,13 +190,18 @@ struct Holder {
 }
 
 impl Holder {
+    /// Whether there is no difference but the flow.
+    fn is_like(&self, other: &Self) -> bool {
+        self.public == other.public && self.usage == other.usage
+    }
+
     fn signs(&self) -> bool {
         matches!(self.usage, Some(Usage::Signs { .. }))
     }
 }
 
 /// What a secret is for.
-#[derive(Clone)]
+#[derive(Clone, Eq, PartialEq)]
 pub(in crate::config) enum Usage {
     /// It is sent along, as an API key or a password.
     Shown,
@@ -246,3 +266,37 @@ const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(flow: &str, scheme: &str) -> Holder {
+        let usage = Usage::Signs {
+            scheme: scheme.to_owned(),
+            seals: false,
+        };
+        Holder {
+            flow: flow.to_owned(),
+            public: true,
+            usage: Some(usage),
+        }
+    }
+
+    #[test]
+    fn a_key_of_very_many_flows_is_told_once_for_each_kind() {
+        let mut secrets = Secrets::new();
+        let key = [[7; 32], [7; 32]];
+        for flow in 0..100 {
+            secrets.add(&key, holder(&format!("flow-{flow}"), "discord"));
+        }
+        secrets.add(&key, holder("other", "plaid"));
+        secrets.add(&key, holder("own", "discord"));
+        secrets.add(&key, holder("own", "discord"));
+
+        let before = secrets.add(&key, holder("own", "discord"));
+
+        let flows: Vec<_> = before.iter().map(|holder| holder.flow.as_str()).collect();
+        assert_eq!(flows, ["flow-0", "other", "own", "own"]);
+    }
+}
