@@ -1,7 +1,9 @@
 //! The admin API of a running gateway, as commands ask it.
 
 use std::env;
+use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,8 +12,10 @@ use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::client::{self, Answer};
+use super::out::Out;
 use super::{Usage, input, usage};
 
 /// Which gateway is asked, and in whose name.
@@ -126,9 +130,38 @@ pub(super) fn ok(answer: &Answer) -> anyhow::Result<&[u8]> {
     }
 }
 
+/// Prints a good answer: as it came if that is wanted, else as people read it.
+pub(super) fn tell<T: DeserializeOwned, E: Into<anyhow::Error>>(
+    answer: &Answer,
+    json: bool,
+    out: &mut Out,
+    show: impl FnOnce(&T, &mut Out) -> Result<(), E>,
+) -> anyhow::Result<ExitCode> {
+    let body = ok(answer)?;
+    if json {
+        writeln!(out, "{}", String::from_utf8_lossy(body))?;
+    } else {
+        show(&read(body)?, out).map_err(Into::into)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 /// What a body says.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> anyhow::Result<T> {
     serde_json::from_slice(body).context("the answer is not one of this gateway's admin API")
+}
+
+/// The path, asked with those of these words that there are.
+pub(super) fn question<const N: usize>(path: &str, words: [(&str, Option<String>); N]) -> String {
+    let mut query = Serializer::for_suffix(format!("{path}?"), path.len() + 1);
+    let words = words.into_iter();
+    query.extend_pairs(words.filter_map(|(name, word)| Some((name, word?))));
+    query.finish()
+}
+
+/// A name as one piece of a path.
+pub(super) fn encoded(name: &str) -> String {
+    byte_serialize(name.as_bytes()).collect()
 }
 
 /// No answer is larger.

@@ -1,13 +1,13 @@
 //! `countersign handshake`: lets a flow's sender bring its secret, once, for a while.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use http::Method;
 use serde::Deserialize;
 
-use super::admin::{AdminArgs, ok, read};
+use super::admin::{AdminArgs, encoded, question, tell};
 use super::client;
 use super::out::Out;
 use crate::moment::span;
@@ -62,12 +62,10 @@ pub(super) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     let admin = args.gateway.client()?;
     let (method, path) = args.question();
     let answer = client::block_on(admin.ask(method, &path))?;
-    let body = ok(&answer)?;
-    if args.json {
-        writeln!(out, "{}", String::from_utf8_lossy(body))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let standing: Standing = read(body)?;
+    tell(&answer, args.json, out, show)
+}
+
+fn show(standing: &Standing, out: &mut Out) -> io::Result<()> {
     match standing.open_for_s {
         Some(left) => writeln!(
             out,
@@ -77,10 +75,10 @@ pub(super) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
         )?,
         None => writeln!(out, "`{}` waits for no secret", standing.flow)?,
     }
-    for key in standing.keys {
+    for key in &standing.keys {
         writeln!(out, "key {} came at {}", key.id, key.taken)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 impl Args {
@@ -91,20 +89,16 @@ impl Args {
             Some(key) => (Method::DELETE, format!("{path}/keys/{}", encoded(key))),
             None if self.close => (Method::DELETE, path),
             None if self.show => (Method::GET, path),
-            None => (
-                Method::POST,
-                format!("{path}?for={}", encoded(&span::show(self.time))),
-            ),
+            None => {
+                let time = Some(span::show(self.time));
+                (Method::POST, question(&path, [("for", time)]))
+            }
         }
     }
 }
 
 fn time(text: &str) -> Result<Duration, String> {
     span::parse(text).map_err(|why| why.to_string())
-}
-
-fn encoded(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 const EXAMPLES: &str = "\

@@ -5,9 +5,8 @@ use std::process::ExitCode;
 
 use serde::Deserialize;
 use serde_json::Value;
-use url::form_urlencoded::Serializer;
 
-use super::admin::{Admin, AdminArgs, ok, read};
+use super::admin::{AdminArgs, question, tell};
 use super::client;
 use super::out::{Out, printable};
 use crate::explain::NOTHING;
@@ -93,27 +92,22 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     client::block_on(async {
         match args.follow {
             true => follow::follow(&admin, args, out).await,
-            false => list(&admin, args, out).await,
+            false => {
+                let answer = admin.get(&args.which.path(None)).await?;
+                tell(&answer, args.json, out, list)
+            }
         }
-    })?;
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
-async fn list(admin: &Admin, args: &Args, out: &mut Out) -> anyhow::Result<()> {
-    let answer = admin.get(&args.which.path(None)).await?;
-    let body = ok(&answer)?;
-    if args.json {
-        writeln!(out, "{}", String::from_utf8_lossy(body))?;
-        return Ok(());
-    }
-    let page: Page = read(body)?;
+fn list(page: &Page, out: &mut Out) -> anyhow::Result<()> {
     if page.rejections.is_empty() {
         writeln!(out, "nothing was refused since {}", page.since)?;
     }
-    for rejection in page.rejections {
-        show(&serde_json::from_value(rejection)?, out)?;
+    for rejection in &page.rejections {
+        show(&Rejection::deserialize(rejection)?, out)?;
     }
-    for (flow, count) in page.not_logged {
+    for (flow, count) in &page.not_logged {
         writeln!(
             out,
             "{flow}: {count} more were refused, too many at once to be listed"
@@ -129,19 +123,14 @@ impl Which {
     fn path(&self, after: Option<u64>) -> String {
         // Whoever follows has to be quicker than what comes.
         let limit = after.map_or(self.limit, |_| Some(LARGEST_PAGE));
-        let mut query = Serializer::for_suffix("/rejections?".to_owned(), "/rejections?".len());
-        for (name, value) in [
+        let words = [
             ("flow", self.flow.clone()),
             ("reason", self.reason.clone()),
             ("limit", limit.map(|limit| limit.to_string())),
             ("before", self.before.map(|before| before.to_string())),
             ("after", after.map(|after| after.to_string())),
-        ] {
-            if let Some(value) = value {
-                query.append_pair(name, &value);
-            }
-        }
-        query.finish()
+        ];
+        question("/rejections", words)
     }
 }
 

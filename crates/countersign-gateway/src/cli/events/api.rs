@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::super::admin::{Admin, ok, read};
+use super::super::admin::{Admin, encoded, ok, read};
 
 impl Admin {
     /// The newest events.
@@ -76,6 +76,5 @@ pub(in crate::cli) struct Attempt {
 
 /// The path of one event.
 pub(super) fn event_path(id: &str) -> String {
-    let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
-    format!("/events/{id}")
+    format!("/events/{}", encoded(id))
 }

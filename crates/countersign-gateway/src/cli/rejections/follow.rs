@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::{Admin, Args, LARGEST_PAGE, Page, ok, read, show};
+use super::{Args, LARGEST_PAGE, Page, show};
+use crate::cli::admin::{Admin, ok, read};
 use crate::cli::out::Out;
 
 /// Prints what is refused until nobody reads any more.
-pub(super) async fn follow(admin: &Admin, args: &Args, out: &mut Out) -> anyhow::Result<()> {
+pub(super) async fn follow(admin: &Admin, args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     let (mut last, mut since) = (0, String::new());
     let mut held = Held::default();
     let mut away = false;
@@ -53,7 +55,7 @@ pub(super) async fn follow(admin: &Admin, args: &Args, out: &mut Out) -> anyhow:
         }
         out.flush()?;
         if out.is_gone() {
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         if !is_full || waits {
             sleep(EVERY).await;
