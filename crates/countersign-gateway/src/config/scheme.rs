@@ -104,12 +104,18 @@ impl Checker<'_> {
     /// The schemes of the file; whatever their names, they have to hold.
     pub(super) fn schemes(&mut self, file: &OwnSchemes) -> Schemes {
         for (name, scheme) in &file.0 {
-            if let Err(unproven) = scheme.prove() {
-                self.refuse(
+            match scheme.prove() {
+                Err(unproven) => self.refuse(
                     name.span(),
                     told(&unproven),
                     "correct the scheme or the vector; `countersign schemes test FILE` shows all that fail",
-                );
+                ),
+                Ok(0) => self.warn(
+                    name.span(),
+                    format!("scheme `{}` carries no vectors, so nothing proves it", scheme.name()),
+                    "add a captured request that is genuine, and the same one changed, as its `vectors`",
+                ),
+                Ok(_) => {}
             }
             if Scheme::preset(scheme.name()).is_some() {
                 let message = format!("there is a built-in scheme named {}", quoted(scheme.name()));

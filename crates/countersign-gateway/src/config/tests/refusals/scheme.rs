@@ -62,6 +62,26 @@ fn a_scheme_that_does_not_hold_is_named_with_its_vector_whether_it_is_used_or_no
 }
 
 #[test]
+fn a_scheme_that_carries_no_vectors_is_told_of() {
+    let (bare, _) = BROKEN.split_once("[[").unwrap();
+    let told = |scheme: &str| parse(scheme).unwrap().warnings.into_iter();
+    let mut told = told(bare).filter(|warning| warning.line() == Some(1));
+
+    assert_eq!(
+        told.next().unwrap().message(),
+        "scheme `acme` carries no vectors, so nothing proves it"
+    );
+    let proven = BROKEN.replace("genuine = true", "genuine = false");
+    assert!(
+        parse(&proven)
+            .unwrap()
+            .warnings
+            .iter()
+            .all(|warning| warning.line() != Some(1))
+    );
+}
+
+#[test]
 fn every_built_in_scheme_that_a_flow_may_name_holds() {
     for name in Scheme::preset_names() {
         let error = parse(&with_auth(&format!("scheme = \"{name}\", keys = []")))
