@@ -25,9 +25,8 @@ mod table;
 mod vectors;
 mod verify;
 
-use std::env;
 use std::fmt;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -88,7 +87,7 @@ pub fn main() -> ExitCode {
 fn run(command: &Command, out: &mut Out) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(args),
-        Command::Config(args) => config::run(args),
+        Command::Config(args) => config::run(args, out),
         Command::Sign(args) => sign::run(args, out),
         Command::Send(args) => send::run(args, out),
         Command::Verify(args) => verify::run(args, out),
@@ -120,9 +119,7 @@ fn usage(text: impl Into<String>) -> anyhow::Error {
 
 fn complain(error: &anyhow::Error) {
     if let Some(error) = error.downcast_ref::<ConfigError>() {
-        let colours =
-            io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        eprintln!("{}", error.render(colours));
+        eprintln!("{}", error.render(out::colours(&io::stderr())));
         return;
     }
     let mut causes = error.chain();
@@ -156,8 +153,10 @@ fn status_of(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(if wrong_input { 2 } else { 1 })
 }
 
-/// The status for "no".
-const NO: u8 = 1;
+/// The status for yes or no.
+fn verdict(yes: bool) -> ExitCode {
+    ExitCode::from(if yes { 0 } else { 1 })
+}
 
 const LONG: &str = "\
 Lets genuine webhooks in and loses none of them.

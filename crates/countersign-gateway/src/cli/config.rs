@@ -47,15 +47,7 @@ struct Check {
 }
 
 /// Runs `countersign config`.
-///
-/// # Errors
-///
-/// The configuration is refused, or nothing can be printed.
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    answer(args, &mut Out::stdout())
-}
-
-fn answer(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     match &args.command {
         Command::Default => print(Config::REFERENCE, out),
         Command::Example => print(EXAMPLE, out),
@@ -240,7 +232,7 @@ forward = \"http://127.0.0.1:3000/app\"
         variable: |name| (name == "S").then(|| "0123456789abcdef0123".into()),
     };
 
-    fn run(file: &str, json: bool) -> (String, anyhow::Result<ExitCode>) {
+    fn checked(file: &str, json: bool) -> (String, anyhow::Result<ExitCode>) {
         let printed = Printed::default();
         let check = Check {
             file: file.into(),
@@ -254,7 +246,7 @@ forward = \"http://127.0.0.1:3000/app\"
     fn the_reference_is_printed_as_it_is() {
         let printed = Printed::default();
 
-        answer(
+        run(
             &Args {
                 command: Command::Default,
             },
@@ -287,7 +279,7 @@ forward = \"http://127.0.0.1:3000/app\"
 
     #[test]
     fn a_good_file_is_summed_up() {
-        let (text, ended) = run("good.toml", false);
+        let (text, ended) = checked("good.toml", false);
 
         ended.unwrap();
         assert!(
@@ -304,7 +296,7 @@ forward = \"http://127.0.0.1:3000/app\"
 
     #[test]
     fn a_bad_file_is_an_error_with_its_place() {
-        let (text, ended) = run("bad.toml", false);
+        let (text, ended) = checked("bad.toml", false);
 
         let error = ended.unwrap_err();
         assert_eq!(text, "");
@@ -314,9 +306,9 @@ forward = \"http://127.0.0.1:3000/app\"
 
     #[test]
     fn json_says_the_same_to_machines() {
-        let (good, good_ended) = run("good.toml", true);
-        let (bad, bad_ended) = run("bad.toml", true);
-        let (missing, _) = run("missing.toml", true);
+        let (good, good_ended) = checked("good.toml", true);
+        let (bad, bad_ended) = checked("bad.toml", true);
+        let (missing, _) = checked("missing.toml", true);
 
         let good: Value = serde_json::from_str(&good).unwrap();
         assert_eq!(good["ok"], true);

@@ -16,13 +16,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::NO;
 use super::admin::Admin;
 use super::events::api::Event;
 use super::keys::random_hex;
 use super::out::Out;
 use super::shell::{CurlBody, curl, quote};
 use super::table::table;
+use super::verdict;
 use crate::app::{App, StartError};
 use crate::config::{Config, Format, Log};
 use crate::log;
@@ -107,11 +107,7 @@ async fn demonstrate(exit: bool, out: &mut Out) -> anyhow::Result<ExitCode> {
         .drain(PATIENCE)
         .await
         .context("the receiver did not end")?;
-    Ok(if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(NO)
-    })
+    Ok(verdict(good))
 }
 
 /// Builds the gateway on a port that was free a moment ago; tries another when somebody was quicker.

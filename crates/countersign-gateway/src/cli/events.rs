@@ -3,16 +3,14 @@
 pub(super) mod api;
 mod show;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use http::StatusCode;
-use url::form_urlencoded::Serializer;
 
-use super::admin::{AdminArgs, ok, read};
+use super::admin::{AdminArgs, question, tell};
 use super::out::Out;
-use super::{NO, client};
+use super::{client, verdict};
 use crate::moment;
 use api::event_path;
 use show::{list, show};
@@ -70,36 +68,24 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     let answer = client::block_on(admin.get(&path))?;
     if args.id.is_some() && answer.status == StatusCode::NOT_FOUND {
         eprintln!("error: there is no such event, or no longer");
-        return Ok(ExitCode::from(NO));
+        return Ok(verdict(false));
     }
-    let body = ok(&answer)?;
-    if args.json {
-        writeln!(out, "{}", String::from_utf8_lossy(body))?;
-    } else if args.id.is_some() {
-        show(&read(body)?, out)?;
-    } else {
-        list(&read(body)?, out)?;
+    match args.id {
+        Some(_) => tell(&answer, args.json, out, show),
+        None => tell(&answer, args.json, out, list),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 impl Which {
     fn path(&self) -> String {
-        let mut query = Serializer::for_suffix("/events?".to_owned(), "/events?".len());
-        let since = self.since.map(moment::show);
-        let limit = self.limit.map(|limit| limit.to_string());
-        for (name, value) in [
-            ("flow", &self.flow),
-            ("since", &since),
-            ("state", &self.state),
-            ("limit", &limit),
-            ("before", &self.before),
-        ] {
-            if let Some(value) = value {
-                query.append_pair(name, value);
-            }
-        }
-        query.finish()
+        let words = [
+            ("flow", self.flow.clone()),
+            ("since", self.since.map(moment::show)),
+            ("state", self.state.clone()),
+            ("limit", self.limit.map(|limit| limit.to_string())),
+            ("before", self.before.clone()),
+        ];
+        question("/events", words)
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::message::Message;
 use super::out::Out;
 use super::verify::{Judge, JudgeArgs, Refused, as_json, print};
-use super::{NO, Usage, input};
+use super::{Usage, input};
 use crate::config::Spare;
 use crate::explain::{Captured, Case, Hint, NOTHING, Voice};
 use curl::{Curl, Data};
@@ -47,8 +47,7 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     let judge = args.judge.judge()?;
     let message = match &args.curl {
         Some(line) => from_curl(line)?,
-        None => Message::parse(&input::read(&args.message)?)
-            .with_context(|| Usage(format!("{} is no HTTP request", input::name(&args.message))))?,
+        None => Message::load(&args.message)?,
     };
     let (base, target) = args.judge.public_url(&judge, &message)?;
     let url = PublicUrl::new(&base, &target);
@@ -94,13 +93,8 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
             writeln!(out, "note: {note}")?;
         }
     }
-    if let Some(shake) = shake {
-        return Ok(shake.status());
-    }
-    Ok(match verdict {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(NO),
-    })
+    let passes = shake.map_or(verdict.is_ok(), |shake| shake.is_answered());
+    Ok(super::verdict(passes))
 }
 
 /// What is said where no hint is found.

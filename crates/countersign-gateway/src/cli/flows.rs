@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::admin::{AdminArgs, ok, read};
+use super::admin::{AdminArgs, encoded, question, tell};
 use super::out::Out;
 use super::table::table;
-use super::{NO, client};
+use super::{client, verdict};
 
 /// List the flows of a running gateway, or show one: its keys with their uses, what was refused, what deserves a look.
 #[derive(Clone, Debug, clap::Args)]
@@ -86,30 +86,21 @@ struct Warning {
 pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     let admin = args.admin.client()?;
     let answer = client::block_on(admin.get(&args.path()))?;
-    if let Some(id) = args.id.as_ref().filter(|_| answer.status == StatusCode::NOT_FOUND) {
+    if let (Some(id), StatusCode::NOT_FOUND) = (&args.id, answer.status) {
         eprintln!("error: there is no flow `{}`", id.escape_debug());
-        return Ok(ExitCode::from(NO));
+        return Ok(verdict(false));
     }
-    let body = ok(&answer)?;
-    if args.json {
-        writeln!(out, "{}", String::from_utf8_lossy(body))?;
-    } else if args.id.is_some() {
-        show(&read(body)?, out)?;
-    } else {
-        list(&read(body)?, out)?;
+    match args.id {
+        Some(_) => tell(&answer, args.json, out, show),
+        None => tell(&answer, args.json, out, list),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 impl Args {
     fn path(&self) -> String {
-        let encoded = |text: &String| -> String {
-            url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
-        };
-        match (&self.id, &self.after) {
-            (Some(id), _) => format!("/flows/{}", encoded(id)),
-            (None, Some(after)) => format!("/flows?after={}", encoded(after)),
-            (None, None) => "/flows".to_owned(),
+        match &self.id {
+            Some(id) => format!("/flows/{}", encoded(id)),
+            None => question("/flows", [("after", self.after.clone())]),
         }
     }
 }

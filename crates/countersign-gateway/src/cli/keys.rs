@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::ValueEnum;
 use countersign::{Handshakes, Key, KeyId, Keyring, Scheme, Secret, Unit};
+use serde::Deserialize;
 
 use super::{Usage, input, schemes, usage};
 use crate::random;
@@ -51,13 +52,16 @@ pub(crate) struct KeyArgs {
     pub(crate) allow_weak_secret: bool,
 }
 
-/// The units a timestamp can have.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+/// The units a timestamp can have, in flags and in files of vectors.
+#[derive(Clone, Copy, Debug, Deserialize, ValueEnum)]
 pub(crate) enum UnitName {
+    #[serde(rename = "s", alias = "seconds")]
     #[value(alias = "s")]
     Seconds,
+    #[serde(rename = "ms", alias = "milliseconds")]
     #[value(alias = "ms")]
     Milliseconds,
+    #[serde(rename = "rfc3339")]
     Rfc3339,
 }
 

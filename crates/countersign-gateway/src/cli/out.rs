@@ -17,9 +17,7 @@ pub(crate) struct Out {
 impl Out {
     /// Prints to the process's standard output.
     pub(crate) fn stdout() -> Self {
-        let colour =
-            io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        Self::new(Box::new(io::stdout()), colour)
+        Self::new(Box::new(io::stdout()), colours(&io::stdout()))
     }
 
     fn new(to: Box<dyn Write>, colour: bool) -> Self {
@@ -104,6 +102,11 @@ impl<T: fmt::Display> fmt::Display for Styled<T> {
             None => self.text.fmt(f),
         }
     }
+}
+
+/// Whether what is printed here may have colours.
+pub(crate) fn colours(to: &impl IsTerminal) -> bool {
+    to.is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Text from outside on a terminal: line ends and tabs stay, other control characters are shown.

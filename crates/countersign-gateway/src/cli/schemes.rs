@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::out::{Out, printable};
 use super::table::table;
-use super::{NO, Usage, input, usage};
+use super::{Usage, input, usage, verdict};
 use crate::config::OwnSchemes;
 use summary::Summary;
 
@@ -162,10 +162,7 @@ fn test(args: &Test, out: &mut Out) -> anyhow::Result<ExitCode> {
         }
         writeln!(out, "{passed} passed, {} failed", failures.len())?;
     }
-    Ok(match failures.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(NO),
-    })
+    Ok(verdict(failures.is_empty()))
 }
 
 fn entry(failure: &Unproven) -> Value {

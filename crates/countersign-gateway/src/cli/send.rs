@@ -12,7 +12,7 @@ use super::client::{self, Answer};
 use super::keys::{KeyArgs, SchemeArgs};
 use super::out::{Out, printable};
 use super::sign::{RequestArgs, public_url};
-use super::{NO, Usage, usage};
+use super::{Usage, usage, verdict};
 
 /// Sign a request and send it; the status is 0 for an answer of 2xx.
 #[derive(Clone, Debug, clap::Args)]
@@ -53,11 +53,7 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     } else {
         print(&answer, out)?;
     }
-    Ok(if answer.status.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(NO)
-    })
+    Ok(verdict(answer.status.is_success()))
 }
 
 fn request(args: &Args) -> anyhow::Result<Request<Bytes>> {
@@ -95,12 +91,11 @@ fn request(args: &Args) -> anyhow::Result<Request<Bytes>> {
 }
 
 fn print(answer: &Answer, out: &mut Out) -> anyhow::Result<()> {
-    let status = answer.status;
-    if status.is_success() {
-        writeln!(out, "{}", out.good(status))?;
-    } else {
-        writeln!(out, "{}", out.bad(status))?;
-    }
+    let status = match answer.status.is_success() {
+        true => out.good(answer.status),
+        false => out.bad(answer.status),
+    };
+    writeln!(out, "{status}")?;
     for (name, value) in &answer.headers {
         let value = String::from_utf8_lossy(value.as_bytes());
         writeln!(out, "{name}: {}", printable(&value))?;

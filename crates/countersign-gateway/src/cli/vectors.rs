@@ -11,8 +11,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign::{
-    Handshakes, Key, KeyId, Keyring, PublicUrl, Rejection, Scheme, Secret, Signed, Unit, Verifier,
-    Window,
+    Handshakes, Key, KeyId, Keyring, PublicUrl, Rejection, Scheme, Secret, Signed, Verifier, Window,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
@@ -27,6 +26,7 @@ pub(crate) use self::entry::Entry;
 use self::handshake::Expected;
 use self::null::{or_nothing, written};
 pub(crate) use self::report::run;
+use super::keys::UnitName;
 use super::message::split_url;
 
 /// One request and the verdict to expect.
@@ -88,7 +88,7 @@ enum Expect {
 /// What some families need besides.
 #[derive(Default, Deserialize)]
 struct Params {
-    timestamp_unit: Option<UnitText>,
+    timestamp_unit: Option<UnitName>,
     /// The id of the first key, for families that name keys by it.
     public_key: Option<String>,
     /// The name by which tokens mean the first key, where it has none of its own.
@@ -102,16 +102,6 @@ struct Params {
     /// Everything else may be a parameter of the scheme.
     #[serde(flatten)]
     others: BTreeMap<String, serde_json::Value>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-enum UnitText {
-    #[serde(rename = "ms", alias = "milliseconds")]
-    Milliseconds,
-    #[serde(rename = "rfc3339")]
-    Rfc3339,
-    #[serde(rename = "s", alias = "seconds")]
-    Seconds,
 }
 
 /// How one vector ended.
@@ -351,16 +341,6 @@ impl Refusal {
     #[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
     fn unusable(why: impl ToString) -> Self {
         Self::Unusable(why.to_string())
-    }
-}
-
-impl From<UnitText> for Unit {
-    fn from(text: UnitText) -> Self {
-        match text {
-            UnitText::Milliseconds => Self::Milliseconds,
-            UnitText::Rfc3339 => Self::Rfc3339,
-            UnitText::Seconds => Self::Seconds,
-        }
     }
 }
 

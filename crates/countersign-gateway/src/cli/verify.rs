@@ -13,7 +13,7 @@ use serde_json::json;
 use super::message::Message;
 use super::out::Out;
 use super::vectors::{self, Entry};
-use super::{NO, Usage, input, usage};
+use super::{Usage, input, usage};
 use crate::moment;
 pub(super) use judge::{Judge, JudgeArgs, Refused};
 
@@ -52,8 +52,7 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
         return run_vectors(path, &args.family, out);
     }
     let judge = args.judge.judge()?;
-    let message = Message::parse(&input::read(&args.message)?)
-        .with_context(|| Usage(format!("{} is no HTTP request", input::name(&args.message))))?;
+    let message = Message::load(&args.message)?;
     let (base, target) = args.judge.public_url(&judge, &message)?;
     let now = args.judge.now();
     let url = PublicUrl::new(&base, &target);
@@ -64,11 +63,7 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     } else {
         print(&verdict, &notes, now, out)?;
     }
-    Ok(if verdict.is_ok() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(NO)
-    })
+    Ok(super::verdict(verdict.is_ok()))
 }
 
 fn run_vectors(path: &Path, families: &[String], out: &mut Out) -> anyhow::Result<ExitCode> {

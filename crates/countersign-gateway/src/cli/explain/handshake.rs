@@ -1,7 +1,6 @@
 //! A request that is no event but a handshake, and how a gateway answers it.
 
 use std::io::{self, Write as _};
-use std::process::ExitCode;
 
 use countersign::{HandshakeAnswer, Handshakes, Secret, Signed, Verified};
 use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
@@ -9,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::cli::keys::SchemeArgs;
 use crate::cli::out::{Out, printable};
+use crate::cli::usage;
 use crate::cli::verify::{Judge, JudgeArgs};
-use crate::cli::{NO, usage};
 
 /// What becomes of a handshake.
 pub(super) enum Shake {
@@ -58,11 +57,8 @@ impl Shake {
         Ok(offer.map(|_| Self::Brings))
     }
 
-    pub(super) fn status(&self) -> ExitCode {
-        match self {
-            Self::Answered(_) => ExitCode::SUCCESS,
-            Self::Brings | Self::WrongToken => ExitCode::from(NO),
-        }
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(self, Self::Answered(_))
     }
 
     pub(super) fn print(&self, out: &mut Out) -> io::Result<()> {

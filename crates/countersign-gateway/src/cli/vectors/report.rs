@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use super::super::NO;
-use super::super::out::Out;
 use super::{Entry, Outcome};
+use crate::cli::out::Out;
+use crate::cli::verdict;
 
 /// Runs all of them; prints each failure and note, then `N passed, M failed`.
 pub(crate) fn run(entries: &[Entry], out: &mut Out) -> io::Result<ExitCode> {
@@ -46,9 +46,5 @@ pub(crate) fn run(entries: &[Entry], out: &mut Out) -> io::Result<ExitCode> {
         writeln!(out, "unknown families: {}", names.join(", "))?;
     }
     writeln!(out, "{passed} passed, {failed} failed")?;
-    Ok(if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(NO)
-    })
+    Ok(verdict(failed == 0))
 }
