@@ -105,15 +105,14 @@ impl Tag {
         self.0.get_mut(..length).unwrap_or_default()
     }
 
-    /// Compares in constant time: all differences are gathered before any is looked at.
+    /// Compares in constant time, all of it and a word at a time.
     pub(crate) fn matches(&self, other: &Self) -> Choice {
         let (mine, _) = self.0.as_chunks::<8>();
         let (theirs, _) = other.0.as_chunks::<8>();
         let pairs = mine.iter().zip(theirs);
-        let difference = pairs.fold(0, |seen, (mine, theirs)| {
-            seen | u64::from_ne_bytes(*mine) ^ u64::from_ne_bytes(*theirs)
-        });
-        difference.ct_eq(&0)
+        pairs.fold(Choice::from(1), |same, (mine, theirs)| {
+            same & u64::from_ne_bytes(*mine).ct_eq(&u64::from_ne_bytes(*theirs))
+        })
     }
 
     /// A tag that begins with these bytes and has nothing after them.
