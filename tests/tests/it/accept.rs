@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::support::{
     FLOW_SECRET, Receiver, Request, Setup, connect, id, native, native_at, now_ms, read_reply,
-    signed, signed_by,
+    signed, signed_by, step,
 };
 
 const STEP_SECRET: &str = "the-secret-between-us-and-the-step";
@@ -361,12 +361,6 @@ fn an_acknowledged_event_can_be_read_at_once() {
 
 fn with_one_step(receiver: &Receiver) -> crate::support::Gateway {
     Setup::new()
-        .flow(
-            "orders",
-            &format!(
-                "steps = [{{ name = \"only\", url = \"{}\" }}]",
-                receiver.url("/in")
-            ),
-        )
+        .flow("orders", &step("only", &receiver.url("/in")))
         .start()
 }

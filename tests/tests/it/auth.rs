@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    FLOW_SECRET, Gateway, Reply, Request, Setup, countersign, hmac_hex, native, wait_for,
+    FLOW_SECRET, Gateway, Reply, Request, Setup, base64, countersign, hmac_hex, native, wait_for,
 };
 
 const BODY: &[u8] = b"{\"order\": 7}";
@@ -41,25 +41,6 @@ fn post() -> Request {
 
 fn basic(pair: &str) -> String {
     format!("Basic {}", base64(pair.as_bytes()))
-}
-
-/// By hand, so that the product is not its own witness.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let bits = three
-            .iter()
-            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
-        let bits = bits << (8 * (3 - three.len()));
-        for at in 0..4 {
-            match at <= three.len() {
-                true => text.push(char::from(DIGITS[(bits >> (18 - 6 * at)) as usize & 63])),
-                false => text.push('='),
-            }
-        }
-    }
-    text
 }
 
 fn signed() -> Request {

@@ -4,7 +4,6 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -16,7 +15,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
-use crate::support::{Process, Reply, Request, Setup, binary, listening, wait_until_ready};
+use crate::support::{Process, Reply, Request, Setup, base64};
 
 /// A sender, its certificates' server, and how often that was asked.
 struct Sender {
@@ -91,15 +90,8 @@ auth = {{ scheme = "acme", parameters = {{ topic = ["orders", "bills"] }}, keys 
         ));
         let roots = setup.folder().join("roots.pem");
         fs::write(&roots, &self.root).unwrap();
-        let mut command = Command::new(binary());
-        command.arg("serve").arg("--config").arg(setup.write());
-        command
-            .current_dir(setup.folder())
-            .env("SSL_CERT_FILE", roots);
-        let process = Process::start(&mut command);
-        let at = |listener: &str| process.line(listener, |line| listening(line, listener));
-        let (ingress, admin) = (at("ingress"), at("admin"));
-        wait_until_ready(admin);
+        let process = Process::start(setup.command().env("SSL_CERT_FILE", roots));
+        let (ingress, _) = process.ready();
         Gateway {
             ingress,
             _process: process,
@@ -221,24 +213,4 @@ fn serve(
         }
     });
     (asked, port)
-}
-
-/// Base64 with padding.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let mut group = [0; 3];
-        group[..chunk.len()].copy_from_slice(chunk);
-        let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
-        for place in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * place)) as usize & 63];
-            out.push(if place <= chunk.len() {
-                char::from(digit)
-            } else {
-                '='
-            });
-        }
-    }
-    out
 }

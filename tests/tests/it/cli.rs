@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::support::{FLOW_SECRET, Receiver, Setup, binary, countersign, native, tool};
+use crate::support::{FLOW_SECRET, Receiver, Setup, binary, countersign, native, step, tool};
 
 #[test]
 fn the_demo_ends_well_and_prints_what_the_readme_shows() {
@@ -138,13 +138,7 @@ fn verify_says_yes_or_the_reason() {
 fn a_signed_request_sent_by_us_arrives() {
     let receiver = Receiver::start();
     let gateway = Setup::new()
-        .flow(
-            "orders",
-            &format!(
-                "steps = [{{ name = \"only\", url = \"{}\" }}]",
-                receiver.url("/in")
-            ),
-        )
+        .flow("orders", &step("only", &receiver.url("/in")))
         .start();
     let url = format!("http://{}/hooks/orders", gateway.ingress);
 
@@ -177,13 +171,7 @@ fn the_printed_curl_line_works() {
     }
     let receiver = Receiver::start();
     let gateway = Setup::new()
-        .flow(
-            "orders",
-            &format!(
-                "steps = [{{ name = \"only\", url = \"{}\" }}]",
-                receiver.url("/in")
-            ),
-        )
+        .flow("orders", &step("only", &receiver.url("/in")))
         .start();
     let url = format!("http://{}/hooks/orders?q=a%20b&c=$HOME", gateway.ingress);
     let body = "it's {\"order\": \"$7\"}\n";

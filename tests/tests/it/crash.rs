@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{Answer, Receiver, Request, Setup, id, native, signed, wait_for};
+use crate::support::{Answer, Receiver, Request, Setup, id, native, signed, step, wait_for};
 
 const ROUNDS: usize = 20;
 const SENDERS: usize = 4;
@@ -12,13 +12,7 @@ const SENDERS: usize = 4;
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_refused_is_delivered() {
     let receiver = Receiver::start();
-    let setup = Setup::new().flow(
-        "orders",
-        &format!(
-            "steps = [{{ name = \"only\", url = \"{}\" }}]",
-            receiver.url("/in")
-        ),
-    );
+    let setup = Setup::new().flow("orders", &step("only", &receiver.url("/in")));
     let mut acknowledged: Vec<(String, String)> = Vec::new();
 
     for round in 0..ROUNDS {
@@ -56,13 +50,9 @@ fn nothing_acknowledged_is_lost_and_nothing_refused_is_delivered() {
 #[test]
 fn the_log_says_that_a_delivery_is_dead_because_of_a_crash() {
     let receiver = Receiver::answering(|_, _| Answer::Stall);
-    let setup = Setup::new().delivery("max_retries = 0").flow(
-        "orders",
-        &format!(
-            "steps = [{{ name = \"only\", url = \"{}\" }}]",
-            receiver.url("/in")
-        ),
-    );
+    let setup = Setup::new()
+        .delivery("max_retries = 0")
+        .flow("orders", &step("only", &receiver.url("/in")));
     let mut gateway = setup.start();
     let id = gateway.accepted("orders", b"the only attempt");
     receiver.wait_for(1);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{
     Answer, FLOW_SECRET, Gateway, Receiver, Request, Setup, id, native, refused_address, signed_by,
-    wait_for,
+    step, wait_for,
 };
 
 #[test]
@@ -368,10 +368,6 @@ fn with_deliveries_switched_off_events_are_accepted_and_wait() {
 
     settled(&gateway, &id, "done");
     assert_eq!(receiver.received().len(), 1);
-}
-
-fn step(name: &str, url: &str) -> String {
-    format!("steps = [{{ name = \"{name}\", url = \"{url}\" }}]")
 }
 
 /// Waits until the event's only delivery is in `state`.

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use crate::support::{ADMIN_TOKEN, Gateway, Receiver, Request, Setup, ask, binary, wait_for};
+use crate::support::{ADMIN_TOKEN, Gateway, Receiver, Request, Setup, ask, binary, step, wait_for};
 
 #[test]
 fn health_needs_no_token_and_events_do() {
@@ -101,13 +101,7 @@ fn an_event_id_that_is_none_is_404_or_400_and_never_an_error() {
 fn the_events_command_lists_and_shows() {
     let receiver = Receiver::failing(1, 500);
     let gateway = Setup::new()
-        .flow(
-            "orders",
-            &format!(
-                "steps = [{{ name = \"billing\", url = \"{}\" }}]",
-                receiver.url("/in")
-            ),
-        )
+        .flow("orders", &step("billing", &receiver.url("/in")))
         .flow("other", "")
         .start();
     let id = gateway.accepted("orders", b"{\"n\":1}");

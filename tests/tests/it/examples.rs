@@ -4,10 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{
-    FLOW_SECRET, Process, Request, binary, example, hmac_hex, listening, native, tool,
-    wait_until_ready,
-};
+use crate::support::{FLOW_SECRET, Process, Request, binary, example, hmac_hex, native, tool};
 
 #[test]
 fn the_sidecar_passes_genuine_requests_to_the_python_receiver() {
@@ -35,8 +32,7 @@ fn the_sidecar_passes_genuine_requests_to_the_python_receiver() {
             .env("ORDERS_SECRET", FLOW_SECRET)
             .current_dir(folder.path()),
     );
-    let ingress = gateway.line("ingress", |line| listening(line, "ingress"));
-    wait_until_ready(gateway.line("admin", |line| listening(line, "admin")));
+    let (ingress, _) = gateway.ready();
 
     let forged = Request::post("/orders").body("forged").send(ingress);
     let genuine = Request::post("/orders")

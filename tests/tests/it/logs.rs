@@ -1,12 +1,9 @@
 //! What the gateway says about itself: enough for an operator, nothing for a thief, one line for each thing.
 
-use std::process::Command;
-
 use serde_json::Value;
 
 use crate::support::{
-    ADMIN_TOKEN, Answer, FLOW_SECRET, Process, Receiver, Request, Setup, binary, id, listening,
-    native, signed, wait_until_ready,
+    ADMIN_TOKEN, Answer, FLOW_SECRET, Process, Receiver, Request, Setup, id, native, signed,
 };
 
 const STEP_SECRET: &str = "the-secret-between-us-and-the-step";
@@ -31,17 +28,8 @@ fn no_secret_signature_or_body_is_ever_logged_however_much_is() {
             ),
         )
         .flow("side", &format!("forward = \"{}\"", receiver.url("")));
-    let config = setup.write();
-    let mut process = Process::start(
-        Command::new(binary())
-            .arg("serve")
-            .arg("--config")
-            .arg(config)
-            .env("COUNTERSIGN_LOG", "trace"),
-    );
-    let ingress = process.line("ingress", |line| listening(line, "ingress"));
-    let admin = process.line("admin", |line| listening(line, "admin"));
-    wait_until_ready(admin);
+    let mut process = Process::start(setup.command().env("COUNTERSIGN_LOG", "trace"));
+    let (ingress, admin) = process.ready();
     let good = native(FLOW_SECRET, BODY);
     let forged = native("not-the-secret-of-this-flow", BODY);
 
@@ -149,17 +137,8 @@ fn a_repeat_that_is_acknowledged_is_not_told_as_refused() {
 #[test]
 fn calls_to_the_admin_listener_are_logged_with_who_made_them() {
     let setup = Setup::new().flow("orders", "");
-    let mut process = Process::start(
-        Command::new(binary())
-            .arg("serve")
-            .arg("--config")
-            .arg(setup.write())
-            .env("COUNTERSIGN_LOG", "debug"),
-    );
-    let admin = process.line("where the admin listener is", |line| {
-        listening(line, "admin")
-    });
-    wait_until_ready(admin);
+    let mut process = Process::start(setup.command().env("COUNTERSIGN_LOG", "debug"));
+    let (_, admin) = process.ready();
 
     crate::support::ask(admin, "/events?flow=orders");
     Request::get("/events")

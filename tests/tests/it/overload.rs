@@ -73,10 +73,8 @@ fn a_sender_that_was_refused_early_is_told_that_the_connection_ends() {
 #[test]
 fn a_log_that_nobody_reads_holds_up_neither_requests_nor_the_end() {
     let setup = Setup::new().flow("orders", "");
-    let mut child = Command::new(binary())
-        .arg("serve")
-        .arg("--config")
-        .arg(setup.write())
+    let mut child = setup
+        .command()
         .env("COUNTERSIGN_LOG", "trace")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

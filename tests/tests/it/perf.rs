@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::{Receiver, Setup, wait_for};
+use crate::support::{Receiver, Setup, step, wait_for};
 
 #[test]
 fn it_is_ready_after_little_work() {
@@ -22,13 +22,7 @@ fn it_is_ready_after_little_work() {
 #[test]
 fn an_idle_gateway_takes_little_memory() {
     let receiver = Receiver::start();
-    let setup = Setup::new().flow(
-        "orders",
-        &format!(
-            "steps = [{{ name = \"only\", url = \"{}\" }}]",
-            receiver.url("/in")
-        ),
-    );
+    let setup = Setup::new().flow("orders", &step("only", &receiver.url("/in")));
     let mut gateway = setup.start();
     for number in 0..100 {
         gateway.accepted("orders", format!("{number}").as_bytes());

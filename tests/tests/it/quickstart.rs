@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Output};
 
-use crate::support::{Process, Setup, binary, countersign, listening, wait_until_ready};
+use crate::support::{Process, Setup, binary, countersign};
 
 const SECRET: &str = "a secret for the quick start";
 const TOKEN: &str = "a token for the quick start";
@@ -33,9 +33,7 @@ fn the_steps_of_the_help_work_as_they_stand() {
     assert!(checked.status.success(), "{checked:?}");
 
     let process = Process::start(prepared(&setup).arg("serve"));
-    let address = |listener| process.line(listener, |line| listening(line, listener));
-    let (ingress, admin) = (address("ingress"), address("admin"));
-    wait_until_ready(admin);
+    let (ingress, admin) = process.ready();
     let sent = run(&[
         "send",
         "--secret-env",

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::support::{
     FLOW_SECRET, Gateway, Receiver, Reply, Request, Setup, connect, id, native, native_at,
-    native_mac, now_ms, read_reply, signed,
+    native_mac, now_ms, read_reply, signed, step,
 };
 
 const BODY: &[u8] = b"{\"order\": 7}";
@@ -399,7 +399,9 @@ fn assert_nothing_but_a_marker(receiver: &Receiver, gateway: &Gateway) {
 
 fn with_one_step() -> (Receiver, Gateway) {
     let receiver = Receiver::start();
-    let gateway = Setup::new().flow("orders", &step(&receiver)).start();
+    let gateway = Setup::new()
+        .flow("orders", &step("only", &receiver.url("/in")))
+        .start();
     (receiver, gateway)
 }
 
@@ -407,14 +409,7 @@ fn limited() -> (Receiver, Gateway) {
     let receiver = Receiver::start();
     let gateway = Setup::new()
         .ingress("body_limit = \"1KiB\"")
-        .flow("orders", &step(&receiver))
+        .flow("orders", &step("only", &receiver.url("/in")))
         .start();
     (receiver, gateway)
-}
-
-fn step(receiver: &Receiver) -> String {
-    format!(
-        "steps = [{{ name = \"only\", url = \"{}\" }}]",
-        receiver.url("/in")
-    )
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{
     ADMIN_TOKEN, FLOW_SECRET, Gateway, Process, Receiver, Request, Setup, ask, binary, connect,
-    hmac_hex, listening, native, native_at, now_ms, read_reply, signed, wait_for, wait_until_ready,
+    hmac_hex, native, native_at, now_ms, read_reply, signed, wait_for,
 };
 
 #[test]
@@ -177,16 +177,8 @@ fn nothing_that_may_be_secret_is_in_a_rejection_a_flow_or_a_log() {
          [[flows]]\nid = \"keyed\"\ndiagnose = true\nauth = { mode = \"api_key\", query = \"k\", \
          keys = [{ secret = \"canary-key-of-the-flow\" }] }\n";
     let setup = Setup::new().table(flow);
-    let mut process = Process::start(
-        Command::new(binary())
-            .arg("serve")
-            .arg("--config")
-            .arg(setup.write())
-            .env("COUNTERSIGN_LOG", "trace"),
-    );
-    let ingress = process.line("ingress", |line| listening(line, "ingress"));
-    let admin = process.line("admin", |line| listening(line, "admin"));
-    wait_until_ready(admin);
+    let mut process = Process::start(setup.command().env("COUNTERSIGN_LOG", "trace"));
+    let (ingress, admin) = process.ready();
     let body = "{\"a\": \"canary-in-the-body\"}";
     let mac = native("the-secret-of-nobody", body.as_bytes());
 

@@ -4,7 +4,8 @@ use std::sync::Barrier;
 use std::thread;
 
 use crate::support::{
-    Answer, Gateway, Receiver, Reply, Request, Setup, hmac_hex, id, native_at, now_ms, signed,
+    Answer, Gateway, Receiver, Reply, Request, Setup, base64, hmac_hex, id, native_at, now_ms,
+    signed, step,
 };
 
 const COPIES: usize = 100;
@@ -12,7 +13,9 @@ const COPIES: usize = 100;
 #[test]
 fn a_hundred_parallel_copies_make_one_event_and_one_delivery() {
     let receiver = Receiver::start();
-    let gateway = Setup::new().flow("orders", &step(&receiver)).start();
+    let gateway = Setup::new()
+        .flow("orders", &step("only", &receiver.url("/in")))
+        .start();
 
     let replies = at_once(&gateway, &signed("orders", b"once"));
     let marker = gateway.accepted("orders", b"marker");
@@ -199,31 +202,4 @@ fn events(gateway: &Gateway, flow: &str) -> Vec<String> {
 
 fn gateway_id(gateway: &Gateway, request: &Request) -> String {
     id(&request.send(gateway.ingress))
-}
-
-fn step(receiver: &Receiver) -> String {
-    format!(
-        "steps = [{{ name = \"only\", url = \"{}\" }}]",
-        receiver.url("/in")
-    )
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let word = chunk
-            .iter()
-            .fold(0_u32, |word, byte| word << 8 | u32::from(*byte))
-            << (8 * (3 - chunk.len()));
-        for at in 0..4 {
-            let letter = LETTERS[(word >> (18 - 6 * at)) as usize & 63];
-            text.push(if at <= chunk.len() {
-                letter.into()
-            } else {
-                '='
-            });
-        }
-    }
-    text
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Answer, Gateway, Process, Receiver, Setup, binary, connect, id, listening, read_reply, signed,
-    tool, wait_for, wait_until_ready,
+    Answer, Gateway, Process, Receiver, Setup, binary, connect, id, read_reply, signed, step, tool,
+    wait_for,
 };
 
 #[test]
@@ -41,13 +41,7 @@ fn a_request_being_answered_is_answered_to_its_end() {
 #[test]
 fn under_load_no_answer_is_cut_and_nothing_acknowledged_is_lost() {
     let receiver = Receiver::start();
-    let setup = Setup::new().flow(
-        "orders",
-        &format!(
-            "steps = [{{ name = \"only\", url = \"{}\" }}]",
-            receiver.url("/in")
-        ),
-    );
+    let setup = Setup::new().flow("orders", &step("only", &receiver.url("/in")));
     let mut gateway = setup.start();
     let ingress = gateway.ingress;
     let acknowledged = Mutex::new(Vec::new());
@@ -145,20 +139,8 @@ fn a_stuck_request_takes_nothing_from_deliveries_and_what_is_cut_counts_no_attem
         .ingress("grace = \"2s\"")
         .delivery("max_retries = 0")
         .flow("side", &format!("forward = \"{}\"", upstream.url("")))
-        .flow(
-            "orders",
-            &format!(
-                "steps = [{{ name = \"slow\", url = \"{}\" }}]",
-                slow.url("")
-            ),
-        )
-        .flow(
-            "lost",
-            &format!(
-                "steps = [{{ name = \"hung\", url = \"{}\" }}]",
-                hung.url("")
-            ),
-        );
+        .flow("orders", &step("slow", &slow.url("")))
+        .flow("lost", &step("hung", &hung.url("")));
     let mut gateway = setup.start();
     let mut stuck = connect(gateway.ingress);
     stuck.write_all(&signed("side", b"held").bytes()).unwrap();
@@ -203,10 +185,7 @@ fn a_store_that_fails_while_it_stops_is_no_success() {
         return;
     }
     let receiver = Receiver::answering(|_, _| Answer::Stepwise(vec!["done"]));
-    let steps = format!(
-        "steps = [{{ name = \"only\", url = \"{}\" }}]",
-        receiver.url("")
-    );
+    let steps = step("only", &receiver.url(""));
     let setup = Setup::new().flow("orders", &steps);
     let script = "trap '' XFSZ; exec \"$0\" serve --config \"$1\"";
     let mut process = Process::start(
@@ -215,9 +194,7 @@ fn a_store_that_fails_while_it_stops_is_no_success() {
             .arg(binary())
             .arg(setup.write()),
     );
-    let address = |listener| process.line(listener, |line| listening(line, listener));
-    let (ingress, admin) = (address("ingress"), address("admin"));
-    wait_until_ready(admin);
+    let (ingress, _) = process.ready();
     id(&signed("orders", b"one").send(ingress));
     receiver.wait_for(1);
 

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use crate::support::{
-    Answer, Process, Receiver, Setup, ask, binary, id, listening, signed, tool, wait_for,
-    wait_until_ready,
+    Answer, Process, Receiver, Setup, ask, binary, id, signed, step, tool, wait_for,
 };
 
 #[test]
@@ -174,18 +173,10 @@ fn a_full_disk_refuses_with_503_delivers_on_and_resumes_when_there_is_room() {
             500
         })
     });
-    let setup = Setup::new().flow(
-        "orders",
-        &format!(
-            "steps = [{{ name = \"only\", url = \"{}\" }}]",
-            receiver.url("/in")
-        ),
-    );
+    let setup = Setup::new().flow("orders", &step("only", &receiver.url("/in")));
     // The gateway keeps 64 MiB free for itself.
     let process = in_file_system(&setup, "size=80m");
-    let address = |listener| process.line(listener, |line| listening(line, listener));
-    let (ingress, admin) = (address("ingress"), address("admin"));
-    wait_until_ready(admin);
+    let (ingress, admin) = process.ready();
     let filler = process.root().join(
         setup
             .folder()
@@ -247,17 +238,9 @@ fn a_disk_that_others_fill_to_the_last_byte_stops_nothing_for_good() {
         return;
     }
     let receiver = Receiver::failing(30, 500);
-    let setup = Setup::new().flow(
-        "orders",
-        &format!(
-            "steps = [{{ name = \"only\", url = \"{}\" }}]",
-            receiver.url("/in")
-        ),
-    );
+    let setup = Setup::new().flow("orders", &step("only", &receiver.url("/in")));
     let process = in_file_system(&setup, "size=80m");
-    let address = |listener| process.line(listener, |line| listening(line, listener));
-    let (ingress, admin) = (address("ingress"), address("admin"));
-    wait_until_ready(admin);
+    let (ingress, admin) = process.ready();
     let acknowledged: Vec<String> = (0..10)
         .map(|number| id(&signed("orders", format!("{number}").as_bytes()).send(ingress)))
         .collect();
@@ -294,17 +277,11 @@ fn a_full_disk_does_not_keep_it_from_stopping() {
         return;
     }
     let receiver = Receiver::answering(|_, _| Answer::Stepwise(vec!["done"]));
-    let setup = Setup::new().ingress("grace = \"1s\"").flow(
-        "orders",
-        &format!(
-            "steps = [{{ name = \"only\", url = \"{}\" }}]",
-            receiver.url("/in")
-        ),
-    );
+    let setup = Setup::new()
+        .ingress("grace = \"1s\"")
+        .flow("orders", &step("only", &receiver.url("/in")));
     let mut process = in_file_system(&setup, "size=80m");
-    let address = |listener| process.line(listener, |line| listening(line, listener));
-    let (ingress, admin) = (address("ingress"), address("admin"));
-    wait_until_ready(admin);
+    let (ingress, _) = process.ready();
     for number in 0..8 {
         id(&signed("orders", format!("{number}").as_bytes()).send(ingress));
     }

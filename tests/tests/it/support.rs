@@ -11,12 +11,12 @@ mod signature;
 
 pub(crate) use binary::{binary, countersign, example, tool};
 pub(crate) use gateway::{
-    ADMIN_TOKEN, FLOW_SECRET, Gateway, Setup, ask, id, listening, signed, wait_until_ready,
+    ADMIN_TOKEN, FLOW_SECRET, Gateway, Setup, ask, id, listening, signed, step, wait_until_ready,
 };
 pub(crate) use http::{Reply, Request, connect, read_reply};
 pub(crate) use process::Process;
 pub(crate) use receiver::{Answer, Receiver, refused_address};
-pub(crate) use signature::{hmac_hex, native, native_at, native_mac, now_ms, signed_by};
+pub(crate) use signature::{base64, hmac_hex, native, native_at, native_mac, now_ms, signed_by};
 
 /// How long anything may take before a test gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -126,34 +126,42 @@ impl Setup {
         path
     }
 
-    /// Starts the binary without waiting for anything.
-    pub(crate) fn spawn(&self) -> Process {
+    /// What starts the binary.
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(binary());
         command
             .arg("serve")
             .arg("--config")
             .arg(self.write())
             .current_dir(self.folder());
-        Process::start(&mut command)
+        command
+    }
+
+    /// Starts the binary without waiting for anything.
+    pub(crate) fn spawn(&self) -> Process {
+        Process::start(&mut self.command())
     }
 
     /// Starts the binary and waits until it is ready.
     pub(crate) fn start(&self) -> Gateway {
         let process = self.spawn();
-        let ingress = process.line("where the ingress listens", |line| {
-            listening(line, "ingress")
-        });
-        let admin = process.line("where the admin listener is", |line| {
-            listening(line, "admin")
-        });
-        let gateway = Gateway {
+        let (ingress, admin) = process.ready();
+        Gateway {
             process,
             _setup: self.clone(),
             ingress,
             admin,
-        };
+        }
+    }
+}
+
+impl Process {
+    /// Where it listens for senders and for operators, once it is ready.
+    pub(crate) fn ready(&self) -> (SocketAddr, SocketAddr) {
+        let address = |listener| self.line(listener, |line| listening(line, listener));
+        let (ingress, admin) = (address("ingress"), address("admin"));
         wait_until_ready(admin);
-        gateway
+        (ingress, admin)
     }
 }
 
@@ -189,6 +197,11 @@ impl Gateway {
         self.process.signal("TERM");
         self.process.ended()
     }
+}
+
+/// What [`Setup::flow`] is told of a flow's only step.
+pub(crate) fn step(name: &str, url: &str) -> String {
+    format!("steps = [{{ name = \"{name}\", url = \"{url}\" }}]")
 }
 
 /// Asks the admin listener at `admin` with the token.

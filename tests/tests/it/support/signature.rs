@@ -1,4 +1,4 @@
-//! The native signature, made here from the HMAC alone, so that the product is not its own witness.
+//! The native signature, made here from the HMAC alone, and base64, so that the product is not its own witness.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -40,6 +40,25 @@ pub(crate) fn hmac_hex(secret: &str, message: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(message);
     hex::encode(mac.finalize().into_bytes())
+}
+
+/// Base64 with padding.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let bits = three
+            .iter()
+            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = bits << (8 * (3 - three.len()));
+        for at in 0..4 {
+            match at <= three.len() {
+                true => text.push(char::from(DIGITS[(bits >> (18 - 6 * at)) as usize & 63])),
+                false => text.push('='),
+            }
+        }
+    }
+    text
 }
 
 pub(crate) fn now_ms() -> u128 {
