@@ -31,11 +31,7 @@ async fn what_is_appended_is_claimed_and_settled_with_its_attempts() {
         } else {
             dead("gone")
         };
-        bench
-            .queue
-            .settle(claim, attempt("delivered"), next)
-            .await
-            .unwrap();
+        bench.settle(claim, attempt("delivered"), next).await;
     }
 
     let stored = bench.queue.event(id).await.unwrap().unwrap();
@@ -61,17 +57,11 @@ async fn what_is_appended_is_claimed_and_settled_with_its_attempts() {
 async fn a_failed_delivery_comes_back_when_it_is_due() {
     let hands = Hands::new();
     let bench = Bench::with(hands.options());
-    bench
-        .queue
-        .append(event("hello", &["billing"]))
-        .await
-        .unwrap();
+    bench.store(event("hello", &["billing"])).await;
     let claim = claim_all(&bench.queue).await.pop().unwrap();
     bench
-        .queue
         .settle(claim, attempt("refused"), again(Duration::from_secs(60)))
-        .await
-        .unwrap();
+        .await;
     assert!(claim_all(&bench.queue).await.is_empty());
     assert_eq!(bench.queue.next_due(), Some(Duration::from_secs(60)));
 

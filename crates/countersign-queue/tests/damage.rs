@@ -63,14 +63,7 @@ async fn a_damaged_event_is_dead_and_blocks_nothing() {
         let bench = Bench::new();
         let mut ids = Vec::new();
         for n in 0..3 {
-            ids.push(
-                bench
-                    .queue
-                    .append(event(&n.to_string(), &["one"]))
-                    .await
-                    .unwrap()
-                    .id,
-            );
+            ids.push(bench.store(event(&n.to_string(), &["one"])).await);
         }
         edit(&bench, damage);
 
@@ -88,11 +81,7 @@ async fn a_damaged_event_is_dead_and_blocks_nothing() {
             "{damage}"
         );
         for claim in claims {
-            bench
-                .queue
-                .settle(claim, attempt("delivered"), Next::Done)
-                .await
-                .unwrap();
+            bench.settle(claim, attempt("delivered"), Next::Done).await;
         }
         let page = bench.queue.events(Default::default()).await.unwrap();
         assert!(
@@ -122,22 +111,15 @@ async fn odd_values_in_a_delivery_do_no_harm() {
     ];
     for damage in damages {
         let bench = Bench::new();
-        let id = bench
-            .queue
-            .append(event("hello", &["one"]))
-            .await
-            .unwrap()
-            .id;
+        let id = bench.store(event("hello", &["one"])).await;
         let claim = claim_all(&bench.queue).await.pop().unwrap();
         bench
-            .queue
             .settle(
                 claim,
                 attempt("refused"),
                 support::again(std::time::Duration::ZERO),
             )
-            .await
-            .unwrap();
+            .await;
         edit(&bench, damage);
 
         let bench = bench.crash(Options::default());

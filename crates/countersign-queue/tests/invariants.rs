@@ -37,14 +37,7 @@ async fn an_append_returns_only_when_it_is_on_disk() {
     let bench = Bench::new();
     let mut appended = Vec::new();
     for n in 0..20 {
-        appended.push(
-            bench
-                .queue
-                .append(event(&format!("body {n}"), &["billing"]))
-                .await
-                .unwrap()
-                .id,
-        );
+        appended.push(bench.store(event(&format!("body {n}"), &["billing"])).await);
     }
 
     // What the disk holds at this moment is all that counts.
@@ -63,11 +56,8 @@ async fn an_event_is_delivered_to_every_step_or_ends_visibly_dead() {
     let hands = Hands::new();
     let bench = Bench::with(hands.options());
     let id = bench
-        .queue
-        .append(event("hello", &["billing", "audit", "search"]))
-        .await
-        .unwrap()
-        .id;
+        .store(event("hello", &["billing", "audit", "search"]))
+        .await;
 
     // One is delivered, one fails until it is given up, one is lost by its worker and then delivered.
     let mut delivered = BTreeSet::new();
@@ -82,10 +72,8 @@ async fn an_event_is_delivered_to_every_step_or_ends_visibly_dead() {
                 ("search", 1) => drop(claim),
                 ("audit", 1..3) => {
                     bench
-                        .queue
                         .settle(claim, attempt("refused"), again(Duration::from_secs(5)))
-                        .await
-                        .unwrap();
+                        .await;
                 }
                 ("audit", _) => bench
                     .queue
@@ -93,11 +81,7 @@ async fn an_event_is_delivered_to_every_step_or_ends_visibly_dead() {
                     .await
                     .unwrap(),
                 _ => {
-                    bench
-                        .queue
-                        .settle(claim, attempt("delivered"), Next::Done)
-                        .await
-                        .unwrap();
+                    bench.settle(claim, attempt("delivered"), Next::Done).await;
                     delivered.insert(step);
                 }
             }
@@ -169,12 +153,7 @@ async fn a_repeat_is_not_appended_twice() {
 #[tokio::test]
 async fn an_attempt_counts_before_it_is_made() {
     let mut bench = Bench::new();
-    let id = bench
-        .queue
-        .append(event("poison", &["billing"]))
-        .await
-        .unwrap()
-        .id;
+    let id = bench.store(event("poison", &["billing"])).await;
 
     // Whoever tries it takes the process down, every time.
     for crash in 1..=3 {
@@ -199,11 +178,7 @@ async fn an_attempt_counts_before_it_is_made() {
     // So it ends after its last attempt.
     let claim = claim_all(&bench.queue).await.pop().unwrap();
     assert_eq!(claim.attempt, 4);
-    bench
-        .queue
-        .settle(claim, None, dead("exhausted"))
-        .await
-        .unwrap();
+    bench.settle(claim, None, dead("exhausted")).await;
     let stored = bench.queue.event(id).await.unwrap().unwrap();
     assert_eq!(
         (stored.state, stored.deliveries[0].attempts),
@@ -335,11 +310,7 @@ fn full_disk() {
     options.free_space = |_| Ok(FREE.load(Ordering::SeqCst));
     let bench = Bench::with(options);
     runtime().block_on(async {
-        bench
-            .queue
-            .append(event("before", &["billing"]))
-            .await
-            .unwrap();
+        bench.store(event("before", &["billing"])).await;
         let claim = claim_all(&bench.queue).await.pop().unwrap();
 
         FREE.store(bench_reserve() - 1, Ordering::SeqCst);
@@ -349,18 +320,10 @@ fn full_disk() {
         ));
         assert!(bench.queue.stats().await.unwrap().full);
         // Deliveries go on.
-        bench
-            .queue
-            .settle(claim, attempt("delivered"), Next::Done)
-            .await
-            .unwrap();
+        bench.settle(claim, attempt("delivered"), Next::Done).await;
 
         FREE.store(u64::MAX, Ordering::SeqCst);
-        bench
-            .queue
-            .append(event("after", &["billing"]))
-            .await
-            .unwrap();
+        bench.store(event("after", &["billing"])).await;
         assert_eq!(body(&claim_all(&bench.queue).await[0]), "after");
         assert!(!bench.queue.stats().await.unwrap().full);
     });
@@ -369,24 +332,14 @@ fn full_disk() {
 #[tokio::test]
 async fn a_delivery_belongs_to_its_flow_and_step() {
     let bench = Bench::new();
-    let old = bench
-        .queue
-        .append(event_in("orders", "old", &["billing"]))
-        .await
-        .unwrap()
-        .id;
+    let old = bench.store(event_in("orders", "old", &["billing"])).await;
     bench
-        .queue
-        .append(event_in("invoices", "other", &["billing"]))
-        .await
-        .unwrap();
+        .store(event_in("invoices", "other", &["billing"]))
+        .await;
     // A step that is new gets later events only.
     let new = bench
-        .queue
-        .append(event_in("orders", "new", &["billing", "audit"]))
-        .await
-        .unwrap()
-        .id;
+        .store(event_in("orders", "new", &["billing", "audit"]))
+        .await;
 
     let bench = bench.reopen(Options::default()).await;
     let claims = claim_all(&bench.queue).await;
@@ -408,11 +361,7 @@ async fn a_delivery_belongs_to_its_flow_and_step() {
         .into_iter()
         .filter(|claim| &*claim.event.flow == "orders" && &*claim.step == "billing")
     {
-        bench
-            .queue
-            .settle(claim, None, dead("step_removed"))
-            .await
-            .unwrap();
+        bench.settle(claim, None, dead("step_removed")).await;
     }
     for id in [old, new] {
         let stored = bench.queue.event(id).await.unwrap().unwrap();

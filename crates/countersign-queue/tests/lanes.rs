@@ -15,21 +15,11 @@ async fn steps_take_turns_however_much_one_of_them_owes() {
     let bench = Bench::new();
     for n in 0..50 {
         bench
-            .queue
-            .append(event_in("busy", &n.to_string(), &["one"]))
-            .await
-            .unwrap();
+            .store(event_in("busy", &n.to_string(), &["one"]))
+            .await;
     }
-    bench
-        .queue
-        .append(event_in("quiet", "0", &["one"]))
-        .await
-        .unwrap();
-    bench
-        .queue
-        .append(event_in("calm", "0", &["one"]))
-        .await
-        .unwrap();
+    bench.store(event_in("quiet", "0", &["one"])).await;
+    bench.store(event_in("calm", "0", &["one"])).await;
 
     let claims = bench.queue.claim(Limits::new(6, 100)).await.unwrap();
 
@@ -48,10 +38,8 @@ async fn a_dead_receiver_slows_no_other() {
     // Hundreds of deliveries to one receiver have failed, and are due again.
     for n in 0..300 {
         bench
-            .queue
-            .append(event_in("dead", &n.to_string(), &["one"]))
-            .await
-            .unwrap();
+            .store(event_in("dead", &n.to_string(), &["one"]))
+            .await;
     }
     let refused: Vec<_> = claim_all(&bench.queue)
         .await
@@ -71,18 +59,12 @@ async fn a_dead_receiver_slows_no_other() {
 
     for n in 0..20 {
         bench
-            .queue
-            .append(event_in("alive", &n.to_string(), &["one"]))
-            .await
-            .unwrap();
+            .store(event_in("alive", &n.to_string(), &["one"]))
+            .await;
         let claims = bench.queue.claim(Limits::new(100, 8)).await.unwrap();
         assert_eq!(per_flow(&claims), BTreeMap::from([("alive", 1)]));
         for claim in claims {
-            bench
-                .queue
-                .settle(claim, attempt("delivered"), Next::Done)
-                .await
-                .unwrap();
+            bench.settle(claim, attempt("delivered"), Next::Done).await;
         }
     }
 }
@@ -94,10 +76,8 @@ async fn however_many_receivers_hang_a_sparing_claim_leaves_something_for_anothe
         for flow in 0..hung {
             for n in 0..20 {
                 bench
-                    .queue
-                    .append(event_in(&format!("hung-{flow}"), &n.to_string(), &["one"]))
-                    .await
-                    .unwrap();
+                    .store(event_in(&format!("hung-{flow}"), &n.to_string(), &["one"]))
+                    .await;
             }
         }
         let mut out = bench
@@ -115,22 +95,14 @@ async fn however_many_receivers_hang_a_sparing_claim_leaves_something_for_anothe
         let limits = Limits::new(left, 16).sparing();
         assert_eq!(bench.queue.claim(limits).await.unwrap().len(), 0);
 
-        bench
-            .queue
-            .append(event_in("alive", "0", &["one"]))
-            .await
-            .unwrap();
+        bench.store(event_in("alive", "0", &["one"])).await;
         let alive = bench.queue.claim(limits).await.unwrap();
         assert_eq!(per_flow(&alive), BTreeMap::from([("alive", 1)]));
 
         // When others give something back, those that were passed over get their turn again.
         let half = out.split_off(out.len() / 2);
         for claim in alive.into_iter().chain(half) {
-            bench
-                .queue
-                .settle(claim, attempt("delivered"), Next::Done)
-                .await
-                .unwrap();
+            bench.settle(claim, attempt("delivered"), Next::Done).await;
         }
         let limits = Limits::new(256 - out.len(), 16).sparing();
         assert!(!bench.queue.claim(limits).await.unwrap().is_empty());
@@ -141,11 +113,7 @@ async fn however_many_receivers_hang_a_sparing_claim_leaves_something_for_anothe
 async fn a_sparing_claim_gives_few_steps_all_they_may_have() {
     let bench = Bench::new();
     for n in 0..40 {
-        bench
-            .queue
-            .append(event(&n.to_string(), &["one", "two"]))
-            .await
-            .unwrap();
+        bench.store(event(&n.to_string(), &["one", "two"])).await;
     }
 
     let claims = bench
@@ -163,11 +131,7 @@ async fn a_step_is_claimed_in_order_of_arrival_past_its_window() {
     options.window = 3;
     let bench = Bench::with(options);
     for n in 0..40 {
-        bench
-            .queue
-            .append(event(&n.to_string(), &["one"]))
-            .await
-            .unwrap();
+        bench.store(event(&n.to_string(), &["one"])).await;
     }
 
     let claims = claim_all(&bench.queue).await;
@@ -180,17 +144,15 @@ async fn a_step_is_claimed_in_order_of_arrival_past_its_window() {
 async fn a_dispatcher_that_looks_and_then_waits_misses_nothing() {
     let bench = Bench::new();
     assert!(claim_all(&bench.queue).await.is_empty());
-    bench.queue.append(event("hello", &["one"])).await.unwrap();
+    bench.store(event("hello", &["one"])).await;
 
     // The event came between the look and the wait.
     bench.queue.due().await;
 
     let claim = claim_all(&bench.queue).await.pop().unwrap();
     bench
-        .queue
         .settle(claim, attempt("refused"), again(Duration::from_secs(9)))
-        .await
-        .unwrap();
+        .await;
     // An earlier wake-up may still be kept; it costs one more look.
     while bench.queue.next_due().is_none() {
         bench.queue.due().await;
@@ -207,12 +169,7 @@ async fn a_dispatcher_that_looks_and_then_waits_misses_nothing() {
 async fn a_claim_that_is_given_back_counts_nothing_and_one_that_is_lost_counts() {
     let hands = Hands::new();
     let bench = Bench::with(hands.options());
-    let id = bench
-        .queue
-        .append(event("hello", &["one"]))
-        .await
-        .unwrap()
-        .id;
+    let id = bench.store(event("hello", &["one"])).await;
 
     let claim = claim_all(&bench.queue).await.pop().unwrap();
     bench.queue.release(claim).await.unwrap();
@@ -232,7 +189,7 @@ async fn a_claim_that_is_given_back_counts_nothing_and_one_that_is_lost_counts()
 #[tokio::test]
 async fn a_claim_that_nobody_waited_for_counts_nothing() {
     let bench = Bench::new();
-    bench.queue.append(event("hello", &["one"])).await.unwrap();
+    bench.store(event("hello", &["one"])).await;
 
     // Asked for, and let go of before the answer.
     let asked = bench.queue.claim(Limits::new(10, 10));
@@ -263,15 +220,13 @@ async fn a_due_time_far_ahead_comes_within_a_month_of_opening() {
     let hands = Hands::new();
     let year = Duration::from_secs(365 * 86_400);
     let bench = Bench::with(hands.options());
-    bench.queue.append(event("hello", &["one"])).await.unwrap();
+    bench.store(event("hello", &["one"])).await;
     let claim = claim_all(&bench.queue).await.pop().unwrap();
     // The clock was a year ahead when this was stored, and is right again.
     hands.turn(year);
     bench
-        .queue
         .settle(claim, attempt("refused"), again(Duration::from_secs(60)))
-        .await
-        .unwrap();
+        .await;
     hands.turn_back(year);
     let bench = bench.reopen(hands.options()).await;
 

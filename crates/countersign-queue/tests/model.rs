@@ -261,11 +261,7 @@ impl Run {
             Next::Again { after } => delivery.due = self.now + after.as_secs(),
             Next::Dead { .. } => delivery.state = State::Dead,
         }
-        self.bench
-            .queue
-            .settle(claim, attempt(outcome), next)
-            .await
-            .unwrap();
+        self.bench.settle(claim, attempt(outcome), next).await;
     }
 
     /// Everything that can be read is what the map has.

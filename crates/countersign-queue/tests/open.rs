@@ -148,11 +148,7 @@ fn a_second_process_is_told_who_has_the_file() {
 async fn a_queue_that_was_closed_can_be_opened_at_once() {
     let mut bench = Bench::new();
     for round in 1..=20 {
-        bench
-            .queue
-            .append(event("hello", &["billing"]))
-            .await
-            .unwrap();
+        bench.store(event("hello", &["billing"])).await;
         bench = bench.reopen(Options::default()).await;
         assert_eq!(bench.queue.stats().await.unwrap().pending(), round);
     }
@@ -161,11 +157,7 @@ async fn a_queue_that_was_closed_can_be_opened_at_once() {
 #[tokio::test]
 async fn a_closed_queue_leaves_one_file_that_only_its_owner_reads() {
     let bench = Bench::new();
-    bench
-        .queue
-        .append(event("hello", &["billing"]))
-        .await
-        .unwrap();
+    bench.store(event("hello", &["billing"])).await;
     for name in ["queue.db", "queue.db-wal", "queue.db.lock"] {
         let mode = fs::metadata(bench.folder.path().join(name))
             .unwrap()
@@ -252,10 +244,8 @@ async fn used() -> (TempDir, PathBuf) {
     let bench = Bench::new();
     for n in 0..60 {
         bench
-            .queue
-            .append(event(&format!("{n}").repeat(400), &["billing"]))
-            .await
-            .unwrap();
+            .store(event(&format!("{n}").repeat(400), &["billing"]))
+            .await;
     }
     bench.queue.close().await;
     let path = bench.folder.path().join("queue.db");

@@ -89,7 +89,7 @@ async fn a_replay_key_that_is_still_needed_outlives_the_retention() {
     options.retention = Duration::from_secs(3600);
     let bench = Bench::with(options.clone());
     let copy = || with_replay(event("hello", &[]), 7, day);
-    let first = bench.queue.append(copy()).await.unwrap().id;
+    let first = bench.store(copy()).await;
     hands.turn(day / 2);
     sweeps(&bench.queue, &hands).await;
 
@@ -111,9 +111,9 @@ async fn a_replay_key_from_the_future_is_not_remembered_for_years() {
     let bench = Bench::with(options.clone());
     let keep = Duration::from_secs(600);
     let copy = |key| with_replay(event("hello", &[]), key, keep);
-    let early = bench.queue.append(copy(1)).await.unwrap().id;
+    let early = bench.store(copy(1)).await;
     hands.turn(year);
-    let late = bench.queue.append(copy(2)).await.unwrap().id;
+    let late = bench.store(copy(2)).await;
     hands.turn_back(year);
 
     // Nor does it keep others from being remembered.
@@ -131,9 +131,9 @@ async fn replay_keys_are_remembered_past_events_from_a_slow_clock() {
     let (hands, year) = (Hands::new(), Duration::from_secs(365 * 86_400));
     let bench = Bench::with(hands.options());
     let copy = |key| with_replay(event("hello", &[]), key, Duration::from_secs(600));
-    let first = bench.queue.append(copy(1)).await.unwrap().id;
+    let first = bench.store(copy(1)).await;
     hands.turn_back(year);
-    bench.queue.append(copy(2)).await.unwrap();
+    bench.store(copy(2)).await;
     hands.turn(year);
 
     let bench = bench.reopen(hands.options()).await;

@@ -24,7 +24,7 @@ async fn an_event_comes_back_byte_for_byte() {
         .append("x-b", HeaderValue::from_static("again"));
     sent.received = SystemTime::UNIX_EPOCH + Duration::from_millis(1_568_818_215_724);
     let bench = Bench::new();
-    let id = bench.queue.append(sent.clone()).await.unwrap().id;
+    let id = bench.store(sent.clone()).await;
 
     let stored = bench.queue.event(id).await.unwrap().unwrap().event;
     let claimed = claim_all(&bench.queue).await.pop().unwrap().event;
@@ -46,13 +46,7 @@ async fn an_event_comes_back_byte_for_byte() {
 #[tokio::test]
 async fn an_id_with_another_tail_finds_nothing() {
     let bench = Bench::new();
-    let id = bench
-        .queue
-        .append(event("hello", &["one"]))
-        .await
-        .unwrap()
-        .id
-        .to_string();
+    let id = bench.store(event("hello", &["one"])).await.to_string();
     let last = if id.ends_with('0') { "1" } else { "0" };
     let other: EventId = format!("{}{last}", &id[..id.len() - 1]).parse().unwrap();
 
@@ -63,7 +57,7 @@ async fn an_id_with_another_tail_finds_nothing() {
 #[tokio::test]
 async fn an_event_that_owes_nothing_is_done_at_once() {
     let bench = Bench::new();
-    let id = bench.queue.append(event("hello", &[])).await.unwrap().id;
+    let id = bench.store(event("hello", &[])).await;
 
     assert!(claim_all(&bench.queue).await.is_empty());
     let stored = bench.queue.event(id).await.unwrap().unwrap();
@@ -82,11 +76,7 @@ async fn an_event_that_owes_nothing_is_done_at_once() {
 #[tokio::test]
 async fn a_step_named_twice_counts_once() {
     let bench = Bench::new();
-    bench
-        .queue
-        .append(event("hello", &["one", "two", "one"]))
-        .await
-        .unwrap();
+    bench.store(event("hello", &["one", "two", "one"])).await;
     assert_eq!(claim_all(&bench.queue).await.len(), 2);
 }
 
@@ -98,11 +88,8 @@ async fn pages_follow_on_without_gap_or_repetition() {
         let flow = if n % 3 == 0 { "invoices" } else { "orders" };
         ids.push(
             bench
-                .queue
-                .append(event_in(flow, &n.to_string(), &["one", "two"]))
-                .await
-                .unwrap()
-                .id,
+                .store(event_in(flow, &n.to_string(), &["one", "two"]))
+                .await,
         );
     }
     ids.reverse();
@@ -146,10 +133,10 @@ async fn pages_follow_on_without_gap_or_repetition() {
 #[tokio::test]
 async fn an_organization_sees_its_own_events_only() {
     let bench = Bench::new();
-    bench.queue.append(event("ours", &["one"])).await.unwrap();
+    bench.store(event("ours", &["one"])).await;
     let mut theirs = event("theirs", &["one"]);
     theirs.organization = "acme".into();
-    let id = bench.queue.append(theirs).await.unwrap().id;
+    let id = bench.store(theirs).await;
 
     let query = EventQuery {
         organization: Some("acme".into()),
@@ -182,7 +169,7 @@ async fn events_are_found_by_time_to_the_millisecond() {
     for minute in 0..1000 {
         let mut event = event("hello", &["one"]);
         event.received = at(minute);
-        ids.push(bench.queue.append(event).await.unwrap().id);
+        ids.push(bench.store(event).await);
     }
     for (since, until) in [
         (0, 1),
@@ -212,14 +199,7 @@ async fn events_are_found_by_state() {
     let bench = Bench::new();
     let mut ids = Vec::new();
     for n in 0..3 {
-        ids.push(
-            bench
-                .queue
-                .append(event(&n.to_string(), &["one", "two"]))
-                .await
-                .unwrap()
-                .id,
-        );
+        ids.push(bench.store(event(&n.to_string(), &["one", "two"])).await);
     }
     for claim in claim_all(&bench.queue).await {
         let next = match (claim.event.id, &*claim.step) {
@@ -227,11 +207,7 @@ async fn events_are_found_by_state() {
             (id, "one") if id == ids[1] => dead("gone"),
             _ => again(Duration::from_secs(60)),
         };
-        bench
-            .queue
-            .settle(claim, attempt("tried"), next)
-            .await
-            .unwrap();
+        bench.settle(claim, attempt("tried"), next).await;
     }
 
     for (state, id) in [
@@ -262,22 +238,13 @@ async fn events_are_found_by_state() {
 #[tokio::test]
 async fn a_long_answer_and_a_long_error_are_cut() {
     let bench = Bench::new();
-    let id = bench
-        .queue
-        .append(event("hello", &["one"]))
-        .await
-        .unwrap()
-        .id;
+    let id = bench.store(event("hello", &["one"])).await;
     let claim = claim_all(&bench.queue).await.pop().unwrap();
     let mut long = attempt("refused");
     long.answer = vec![b'a'; 100_000].into();
     long.error = Some("\u{e4}".repeat(5000));
     long.status = Some(599);
-    bench
-        .queue
-        .settle(claim, long, again(Duration::ZERO))
-        .await
-        .unwrap();
+    bench.settle(claim, long, again(Duration::ZERO)).await;
 
     let record = bench.queue.attempts(id).await.unwrap().pop().unwrap();
     assert_eq!(
@@ -296,22 +263,18 @@ async fn settled_events_go_when_they_are_old_and_owed_ones_stay() {
         let steps: &[&str] = if n == 5 { &["one"] } else { &[] };
         let mut event = event(&n.to_string(), steps);
         event.received = hands.now();
-        ids.push(bench.queue.append(event).await.unwrap().id);
+        ids.push(bench.store(event).await);
     }
     let mut tried = event("tried", &["two"]);
     tried.received = hands.now();
-    let tried = bench.queue.append(tried).await.unwrap().id;
+    let tried = bench.store(tried).await;
     for claim in claim_all(&bench.queue).await {
         let next = if claim.event.id == tried {
             dead("gone")
         } else {
             again(Duration::ZERO)
         };
-        bench
-            .queue
-            .settle(claim, attempt("refused"), next)
-            .await
-            .unwrap();
+        bench.settle(claim, attempt("refused"), next).await;
     }
 
     hands.turn(Duration::from_secs(30 * 86_400 + 60));
@@ -326,18 +289,9 @@ async fn settled_events_go_when_they_are_old_and_owed_ones_stay() {
     assert_eq!((stats.pending(), stats.dead(), stats.done()), (1, 0, 0));
     // A number that was used is not used again, or its deliveries would be taken for old ones.
     let claim = claim_all(&bench.queue).await.pop().unwrap();
-    bench
-        .queue
-        .settle(claim, attempt("delivered"), Next::Done)
-        .await
-        .unwrap();
+    bench.settle(claim, attempt("delivered"), Next::Done).await;
     let bench = bench.reopen(hands.options()).await;
-    let next = bench
-        .queue
-        .append(event("next", &["one"]))
-        .await
-        .unwrap()
-        .id;
+    let next = bench.store(event("next", &["one"])).await;
     assert!(next > tried);
     assert_eq!(claim_all(&bench.queue).await.len(), 1);
 }

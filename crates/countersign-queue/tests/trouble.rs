@@ -22,7 +22,7 @@ async fn a_refused_opening_leaves_the_open_queue_its_locks() {
     }
     let bench = Bench::new();
     let path = bench.folder.path().join("queue.db");
-    bench.queue.append(event("before", &["one"])).await.unwrap();
+    bench.store(event("before", &["one"])).await;
 
     let refused = Queue::open(&path, Options::default());
 
@@ -33,7 +33,7 @@ async fn a_refused_opening_leaves_the_open_queue_its_locks() {
         "a_refused_opening_leaves_the_open_queue_its_locks",
     ]);
     assert!(child.env(CHILD, &path).status().unwrap().success());
-    bench.queue.append(event("after", &["one"])).await.unwrap();
+    bench.store(event("after", &["one"])).await;
     assert!(bench.folder.path().join("queue.db-wal").exists());
     let bench = bench.crash(Options::default());
     assert_eq!(claim_all(&bench.queue).await.len(), 2);
@@ -46,11 +46,7 @@ async fn a_full_file_refuses_appends_and_does_not_hold_up_the_closing() {
     let bench = Bench::with(options);
     let mut stored = 0;
     for n in 0..40 {
-        bench
-            .queue
-            .append(event(&n.to_string(), &["one"]))
-            .await
-            .unwrap();
+        bench.store(event(&n.to_string(), &["one"])).await;
         stored += 1;
     }
     let claims = claim_all(&bench.queue).await;
@@ -89,7 +85,7 @@ async fn a_full_file_refuses_appends_and_does_not_hold_up_the_closing() {
 #[tokio::test]
 async fn a_file_held_by_another_program_is_waited_out() {
     let bench = Bench::new();
-    bench.queue.append(event("before", &["one"])).await.unwrap();
+    bench.store(event("before", &["one"])).await;
     let claim = claim_all(&bench.queue).await.pop().unwrap();
     let other = Connection::open(bench.folder.path().join("queue.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -102,19 +98,19 @@ async fn a_file_held_by_another_program_is_waited_out() {
     other.execute_batch("ROLLBACK").unwrap();
 
     settling.join_next().await.unwrap().unwrap().unwrap();
-    bench.queue.append(event("after", &["one"])).await.unwrap();
+    bench.store(event("after", &["one"])).await;
     assert_eq!(body(&claim_all(&bench.queue).await[0]), "after");
 }
 
 #[tokio::test]
 async fn a_reader_with_another_tool_does_not_hold_up_the_closing() {
     let bench = Bench::new();
-    bench.queue.append(event("hello", &["one"])).await.unwrap();
+    bench.store(event("hello", &["one"])).await;
     let other = Connection::open(bench.folder.path().join("queue.db")).unwrap();
     other.execute_batch("BEGIN").unwrap();
     let count = "SELECT count(*) FROM events";
     other.query_row(count, [], |_| Ok(())).unwrap();
-    bench.queue.append(event("again", &["one"])).await.unwrap();
+    bench.store(event("again", &["one"])).await;
 
     let started = Instant::now();
     bench.queue.clone().close().await;

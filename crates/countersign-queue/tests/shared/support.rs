@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use countersign_queue::{Attempt, Claim, Clock, Limits, NewEvent, Next, Options, Queue, Replay};
+use countersign_queue::{
+    Attempt, Claim, Clock, EventId, Limits, NewEvent, Next, Options, Queue, Replay,
+};
 use http::{HeaderMap, Method};
 use tempfile::TempDir;
 
@@ -24,6 +26,21 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let queue = Queue::open(&folder.path().join("queue.db"), options).unwrap();
         Self { folder, queue }
+    }
+
+    /// Appends an event that has to be taken.
+    pub(crate) async fn store(&self, event: NewEvent) -> EventId {
+        self.queue.append(event).await.unwrap().id
+    }
+
+    /// Settles a claim that has to be known.
+    pub(crate) async fn settle(
+        &self,
+        claim: Claim,
+        attempt: impl Into<Option<Attempt>>,
+        next: Next,
+    ) {
+        self.queue.settle(claim, attempt, next).await.unwrap();
     }
 
     /// Closes the queue and opens it again.
