@@ -153,7 +153,9 @@ impl Responder for Ingress {
                     let told = Told {
                         head,
                         body: refused.and_then(Refused::body),
-                        read: outline.as_ref().map(|outline| outline.bytes),
+                        read: refused
+                            .and_then(Refused::body_len)
+                            .or(outline.as_ref().map(|outline| outline.bytes)),
                         policy: &policy,
                         sender,
                     };

@@ -49,6 +49,8 @@ pin_project! {
 /// What waits for the verdict: the head, and the inner service that was polled ready.
 struct Waiting<S> {
     parts: Parts,
+    /// How long the body is, once it was read.
+    read: Option<usize>,
     /// The body, once it was read and refused.
     refused: Option<Bytes>,
     service: S,
@@ -87,6 +89,7 @@ where
             policy: None,
             waiting: Some(Waiting {
                 parts,
+                read: None,
                 refused: None,
                 service,
             }),
@@ -136,6 +139,7 @@ where
                     let bytes = body.as_ref().expect(ONCE);
                     let policy = this.policy.as_ref().expect(ONCE);
                     let waiting = this.waiting.as_mut().expect(ONCE);
+                    waiting.read = Some(bytes.len());
                     let now = this.settings.now();
                     let verdict = decision::check(policy, &waiting.parts, bytes, learnt, now)
                         .inspect_err(|_| waiting.refused = Some(bytes.clone()))?;
@@ -218,7 +222,7 @@ where
                 let mut response =
                     refuse(this.settings.responder(), refusal, this.policy.as_deref());
                 if let Some(waiting) = waiting.filter(|_| this.settings.keeps_refused()) {
-                    let refused = Refused::new(waiting.parts, waiting.refused);
+                    let refused = Refused::new(waiting.parts, waiting.refused, waiting.read);
                     response.extensions_mut().insert(Arc::new(refused));
                 }
                 Ok(response)

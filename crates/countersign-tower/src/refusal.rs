@@ -102,16 +102,23 @@ impl Error for Refusal {}
 pub struct Refused {
     body: Option<Bytes>,
     head: Parts,
+    len: Option<usize>,
 }
 
 impl Refused {
-    pub(crate) fn new(head: Parts, body: Option<Bytes>) -> Self {
-        Self { body, head }
+    pub(crate) fn new(head: Parts, body: Option<Bytes>, len: Option<usize>) -> Self {
+        Self { body, head, len }
     }
 
-    /// The body, where it was read to its end and judged.
+    /// The body, where it was read to its end and is why the request was refused: of a repeat, which is genuine,
+    /// only [`body_len`](Self::body_len) is left.
     pub fn body(&self) -> Option<&Bytes> {
         self.body.as_ref()
+    }
+
+    /// How long the body is, where it was read to its end.
+    pub fn body_len(&self) -> Option<usize> {
+        self.len
     }
 
     /// Everything before the body.
@@ -125,7 +132,7 @@ impl fmt::Debug for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refused")
             .field("method", &self.head.method)
-            .field("len", &self.body.as_ref().map(Bytes::len))
+            .field("len", &self.len)
             .finish_non_exhaustive()
     }
 }

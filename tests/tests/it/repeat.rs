@@ -1,6 +1,6 @@
 //! What a repeat gets, flow by flow.
 
-use crate::support::{FLOW_SECRET, Request, Setup, hmac_hex, id, signed};
+use crate::support::{Answer, FLOW_SECRET, Receiver, Request, Setup, hmac_hex, id, signed};
 
 #[test]
 fn a_flow_may_refuse_repeats() {
@@ -13,27 +13,35 @@ fn a_flow_may_refuse_repeats() {
 
 #[test]
 fn a_repeat_that_is_refused_is_listed_with_its_sender_its_size_and_its_headers() {
-    let gateway = Setup::new()
-        .ingress("trusted_proxies = [\"127.0.0.0/8\"]")
-        .flow("orders", "replay = \"refuse\"")
-        .start();
-    let request = signed("orders", b"once").header("X-Forwarded-For", "203.0.113.7");
+    let upstream = Receiver::answering(|_, _| Answer::status(200));
+    let forward = format!("forward = \"{}\"", upstream.url(""));
+    // The store knows of the one, and the Layer's guard of the other.
+    for how in ["", &forward] {
+        let gateway = Setup::new()
+            .ingress("trusted_proxies = [\"127.0.0.0/8\"]")
+            .flow("orders", &format!("replay = \"refuse\"\n{how}"))
+            .start();
+        let request = signed("orders", b"once").header("X-Forwarded-For", "203.0.113.7");
 
-    request.send(gateway.ingress);
-    request.send(gateway.ingress);
+        request.send(gateway.ingress);
+        request.send(gateway.ingress);
 
-    let page = gateway.admin("/rejections").json();
-    let repeat = &page["rejections"][0];
-    assert_eq!(
-        (&repeat["reason"], &repeat["client"]),
-        (&"repeated".into(), &"203.0.113.7".into())
-    );
-    assert_eq!(
-        (&repeat["declared_bytes"], &repeat["read_bytes"]),
-        (&4.into(), &4.into())
-    );
-    let headers = repeat["headers"].as_array().unwrap();
-    assert!(headers.contains(&"x-webhook-signature".into()), "{repeat}");
+        let page = gateway.admin("/rejections").json();
+        let repeat = &page["rejections"][0];
+        assert_eq!(
+            (&repeat["reason"], &repeat["client"]),
+            (&"repeated".into(), &"203.0.113.7".into()),
+            "{how}"
+        );
+        assert_eq!(
+            (&repeat["declared_bytes"], &repeat["read_bytes"]),
+            (&4.into(), &4.into()),
+            "{how}"
+        );
+        assert!(repeat["hints"].is_null() && repeat["looking"] == false);
+        let headers = repeat["headers"].as_array().unwrap();
+        assert!(headers.contains(&"x-webhook-signature".into()), "{repeat}");
+    }
 }
 
 #[test]

@@ -18,9 +18,9 @@ use crate::tally::Tally;
 pub(super) struct Told<'a> {
     /// None where it is gone already.
     pub(super) head: Option<&'a Parts>,
-    /// The body, where it was read and judged.
+    /// The body, where it was read and judged, and is not genuine.
     pub(super) body: Option<&'a Bytes>,
-    /// How long the body is, where it was read and is gone already.
+    /// How long the body is, where it was read.
     pub(super) read: Option<usize>,
     pub(super) policy: &'a Policy,
     pub(super) sender: Sender,

@@ -358,6 +358,7 @@ async fn a_refused_request_is_kept_for_whoever_asks_and_shows_nothing_by_itself(
         .unwrap();
 
     assert_eq!(judged.body().unwrap(), "hellp");
+    assert_eq!((judged.body_len(), early.body_len()), (Some(5), None));
     assert_eq!(judged.head().uri, TARGET);
     assert!(judged.head().headers.contains_key(HEADER));
     assert_eq!(

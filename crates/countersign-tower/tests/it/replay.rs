@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use countersign::Auth;
 use countersign_tower::{
-    MemoryReplayGuard, Policy, PolicyBuilder, Repeats, VerifiedBody, Verify, VerifyLayer,
+    MemoryReplayGuard, Policy, PolicyBuilder, Refused, Repeats, VerifiedBody, Verify, VerifyLayer,
 };
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -166,6 +166,25 @@ async fn a_request_that_is_being_worked_on_is_not_worked_on_twice() {
     );
     assert_eq!(first.status(), 200);
     assert_eq!(third.refusal(), Some("acknowledged"));
+}
+
+#[tokio::test]
+async fn a_repeat_that_is_refused_leaves_how_long_its_body_is_and_no_copy_of_it() {
+    let never = service_fn(|_: Request<VerifiedBody>| {
+        std::future::pending::<Result<Response<Full<Bytes>>, Infallible>>()
+    });
+    let service = layer(policy())
+        .replay(MemoryReplayGuard::default())
+        .keep_refused(true)
+        .layer(never);
+    let mut first = ByHand::new(service.clone().oneshot(signed("hello")));
+    assert!(first.poll().is_none());
+
+    let answer = send(service, signed("hello")).await;
+
+    assert_eq!(answer.refusal(), Some("in_flight"));
+    let kept = answer.response.extensions().get::<Arc<Refused>>().unwrap();
+    assert_eq!((kept.body_len(), kept.body()), (Some(5), None));
 }
 
 #[tokio::test]
