@@ -7,7 +7,7 @@ use countersign::{Auth, Handshakes, Keyring, Scheme, SchemeError, Verifier, Weak
 use toml::{Spanned, Value};
 
 use super::check::Checker;
-use super::file::{AuthFile, Either, WindowFile};
+use super::file::{AuthFile, Either, KeyFile, WindowFile};
 use super::handshake::{self, Given};
 use super::key::{Usage, unfit};
 use super::scheme::Schemes;
@@ -24,12 +24,12 @@ pub(super) struct Checked {
 }
 
 impl Checked {
-    /// A signature and nothing beside it.
-    fn signed(verifier: Verifier, signature: Signature) -> Self {
+    /// What needs nothing beside it.
+    fn plain(auth: Auth) -> Self {
         Self {
-            auth: Auth::Signature(verifier),
+            auth,
             passwords: None,
-            signatures: vec![signature],
+            signatures: Vec::new(),
         }
     }
 
@@ -120,11 +120,6 @@ impl Checker<'_> {
             let help = format!("remove it: `mode = \"{mode}\"` has no timestamp");
             self.refuse(window.span(), "`window` needs a signature", help);
         }
-        let plain = |auth| Checked {
-            auth,
-            passwords: None,
-            signatures: Vec::new(),
-        };
         self.usage = matches!(mode, "api_key" | "basic").then_some(Usage::Shown);
         let checked = match mode {
             "none" => {
@@ -137,10 +132,10 @@ impl Checker<'_> {
                     message,
                     "use a signature where the sender can make one",
                 );
-                Some(plain(Auth::None))
+                Some(Checked::plain(Auth::None))
             }
             "basic" => self.basic(file),
-            "api_key" => self.api_key(file).map(plain),
+            "api_key" => self.api_key(file).map(Checked::plain),
             _ => self.signature(file, window, schemes),
         };
         self.usage = None;
@@ -171,77 +166,63 @@ impl Checker<'_> {
         }
         let parameters = parameters.unwrap_or_default();
         let brought = scheme.as_ref().is_some_and(handshake::brings_a_secret);
-        if auth.keys.is_none() && brought {
-            return self.awaiting(file, window, scheme?, parameters);
-        }
-        let Some(keys) = &auth.keys else {
-            self.refuse(
-                file.span(),
-                "`auth` has no `keys`",
-                "add `keys = [{ id = \"2026\", secret = { env = \"NAME\" } }]`",
-            );
-            return None;
+        let keys = match auth.keys.is_none() && brought {
+            true => None,
+            false => Some(self.keys(file)?),
         };
         let Some(scheme) = scheme else {
             // The secrets are looked at all the same, so that what is wrong there is told as well.
-            for key in keys.get_ref() {
+            for key in keys.into_iter().flat_map(Spanned::get_ref) {
                 self.key(key, true);
             }
             return None;
         };
         let window = self.window(window, &scheme);
-        self.usage = Some(match scheme.weaknesses().contains(&Weakness::Token) {
-            true => Usage::Shown,
-            false => Usage::Signs {
-                scheme: scheme.name().to_owned(),
-                seals: self.answers && Handshakes::of(&scheme).seal_for_anybody(),
-            },
-        });
-        let checked = self.keyring(keys, Some(&scheme), |ring| {
-            Ok::<_, SchemeError>((Verifier::new(&scheme, ring)?, ring.clone()))
-        });
-        self.usage = None;
-        let (verifier, keys) = checked?;
+        let (verifier, keys) = match keys {
+            Some(keys) => self.verifier(keys, &scheme)?,
+            // Until its sender brings the key, the flow refuses everything.
+            None => {
+                let keys = Keyring::awaiting();
+                let verifier = Verifier::new(&scheme, &keys).map_err(|error| unfit(&error));
+                (self.accept("scheme", file.span(), verifier)?, keys)
+            }
+        };
         let verifier = self.accept(
             "window",
             file.span(),
             verifier.with_window(window).map_err(|error| unfit(&error)),
         )?;
-        Some(Checked::signed(
-            verifier,
-            Signature {
+        Some(Checked {
+            auth: Auth::Signature(verifier),
+            passwords: None,
+            signatures: vec![Signature {
                 keys,
                 names_repeats: true,
                 parameters,
                 scheme,
                 window,
-            },
-        ))
+            }],
+        })
     }
 
-    /// A flow whose sender is still to bring the key: until then it refuses everything.
-    fn awaiting(
+    /// Who verifies what is signed with these keys.
+    fn verifier(
         &mut self,
-        file: &Spanned<AuthFile>,
-        window: Option<&WindowText>,
-        scheme: Scheme,
-        parameters: Vec<Given>,
-    ) -> Option<Checked> {
-        let window = self.window(window, &scheme);
-        let keys = Keyring::awaiting();
-        let verifier = Verifier::new(&scheme, &keys).and_then(|fresh| fresh.with_window(window));
-        let verifier = verifier.map_err(|error| unfit(&error));
-        let verifier = self.accept("scheme", file.span(), verifier)?;
-        Some(Checked::signed(
-            verifier,
-            Signature {
-                keys,
-                names_repeats: true,
-                parameters,
-                scheme,
-                window,
+        keys: &Spanned<Vec<Spanned<KeyFile>>>,
+        scheme: &Scheme,
+    ) -> Option<(Verifier, Keyring)> {
+        self.usage = Some(match scheme.weaknesses().contains(&Weakness::Token) {
+            true => Usage::Shown,
+            false => Usage::Signs {
+                scheme: scheme.name().to_owned(),
+                seals: self.answers && Handshakes::of(scheme).seal_for_anybody(),
             },
-        ))
+        });
+        let checked = self.keyring(keys, Some(scheme), |ring| {
+            Ok::<_, SchemeError>((Verifier::new(scheme, ring)?, ring.clone()))
+        });
+        self.usage = None;
+        checked
     }
 
     fn window(&mut self, window: Option<&WindowText>, scheme: &Scheme) -> Option<Window> {

@@ -154,14 +154,7 @@ impl Checker<'_> {
 
     pub(super) fn api_key(&mut self, file: &Spanned<AuthFile>) -> Option<Auth> {
         let auth = file.get_ref();
-        let Some(keys) = &auth.keys else {
-            self.refuse(
-                file.span(),
-                "`auth` has no `keys`",
-                "add `keys = [{ id = \"2026\", secret = { env = \"NAME\" } }]`",
-            );
-            return None;
-        };
+        let keys = self.keys(file)?;
         let mut api_key = self.keyring(keys, None, ApiKey::new)?;
         if let Some(header) = &auth.header {
             for name in self.accept("header", header.span(), header_names(header.get_ref()))? {

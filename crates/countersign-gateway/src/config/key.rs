@@ -8,7 +8,7 @@ use toml::{Spanned, Value};
 
 use super::check::Checker;
 use super::error::Fault;
-use super::file::KeyFile;
+use super::file::{AuthFile, KeyFile};
 use super::listen::digest;
 
 mod shared;
@@ -16,6 +16,18 @@ mod shared;
 pub(super) use shared::{Secrets, Usage};
 
 impl Checker<'_> {
+    /// The keys that there have to be.
+    pub(super) fn keys<'f>(
+        &mut self,
+        file: &'f Spanned<AuthFile>,
+    ) -> Option<&'f Spanned<Vec<Spanned<KeyFile>>>> {
+        let keys = file.get_ref().keys.as_ref();
+        if keys.is_none() {
+            self.refuse(file.span(), "`auth` has no `keys`", ADD_KEYS);
+        }
+        keys
+    }
+
     /// Builds a keyring that `build` accepts; what it does not accept is shown at the key.
     pub(super) fn keyring<T, E: Into<SchemeError>>(
         &mut self,
@@ -222,12 +234,13 @@ fn remedy(error: &SchemeError) -> String {
             "keep at most {} keys: the ones in use",
             countersign::MAX_KEYS
         ),
-        KeyProblem::None => {
-            "add `keys = [{ id = \"2026\", secret = { env = \"NAME\" } }]`".to_owned()
-        }
+        KeyProblem::None => ADD_KEYS.to_owned(),
         _ => "correct the key; it has to be the secret as the sender shows it".to_owned(),
     }
 }
+
+/// What to do where there are no keys.
+const ADD_KEYS: &str = "add `keys = [{ id = \"2026\", secret = { env = \"NAME\" } }]`";
 
 /// The longest name of a key in tokens, in bytes.
 const MOST_KID: usize = 256;
