@@ -67,9 +67,10 @@ impl Plan {
         let mut labels: Vec<Label> = Vec::new();
         let mut keys = Vec::new();
         for key in keyring.iter() {
-            let (rule, materials) = match key.material() {
-                Material::Fetched(_) => (fetched_rule(key, keyring, form)?, Vec::new()),
-                _ => rule_of(key, &form.rules)?,
+            let (rule, text, materials) = match key.material() {
+                Material::Fetched(_) => (fetched_rule(key, keyring, form)?, None, Vec::new()),
+                _ => rule_of(key, &form.rules)
+                    .map(|(rule, text, materials)| (rule, Some(text), materials))?,
             };
             let names = match (rule.label.as_slice(), rule.label_is_key) {
                 (_, true) => vec![key.id().as_str().to_owned()],
@@ -99,6 +100,10 @@ impl Plan {
             let count = if usable.is_empty() { others } else { usable };
             for own in count {
                 keys.push(own?);
+            }
+            // A short text is no better for having been hashed into a long key, or for the prefix that all have.
+            if let Some(text) = text {
+                key.check_strength(text)?;
             }
         }
         let layout = Layout::new(&form.signature, timestamp_at(form), labels);
@@ -278,19 +283,19 @@ fn fetched_rule<'a>(key: &Key, keyring: &Keyring, form: &'a Form) -> Result<&'a 
 
 /// What is in a key under the rule for it.
 pub(crate) fn read_key(key: &Key, form: &Form) -> Result<Vec<material::Material>, KeyError> {
-    rule_of(key, &form.rules).map(|(_, materials)| materials)
+    rule_of(key, &form.rules).map(|(_, _, materials)| materials)
 }
 
 /// Whether the rule for a key has it verify and not sign.
 pub(crate) fn is_public(key: &Key, form: &Form) -> bool {
-    rule_of(key, &form.rules).is_ok_and(|(rule, _)| rule.digest.is_public())
+    rule_of(key, &form.rules).is_ok_and(|(rule, ..)| rule.digest.is_public())
 }
 
-/// The first rule whose form of key this key has, and what is in it.
-fn rule_of<'a>(
-    key: &Key,
-    rules: &'a [Rule],
-) -> Result<(&'a Rule, Vec<material::Material>), KeyError> {
+/// The first rule whose form of key this key has, its text without the prefix, and what is in it.
+fn rule_of<'k, 'r>(
+    key: &'k Key,
+    rules: &'r [Rule],
+) -> Result<(&'r Rule, &'k [u8], Vec<material::Material>), KeyError> {
     let problem = |problem| KeyError::of(key.id(), problem);
     let Material::Secret(secret) = key.material() else {
         return Err(problem(KeyProblem::Hashed));
@@ -311,7 +316,7 @@ fn rule_of<'a>(
         .next()
         .ok_or_else(|| problem(KeyProblem::UnknownPrefix))?;
     let materials = material::read(&rule.key, text, whole).map_err(problem)?;
-    Ok((rule, materials))
+    Ok((rule, text, materials))
 }
 
 fn timestamp_at(form: &Form) -> TimestampAt {

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::material::Material;
-use crate::key::{self, Validity};
+use crate::key::Validity;
 use crate::mac::{Digest, HashKey, MacKey, Tag, sha256};
 use crate::message::Message;
 use crate::{FetchedKey, Key, KeyError, KeyId, KeyProblem, MAX_PUBLIC_CHECKS, Reason};
@@ -170,10 +170,6 @@ impl Checks {
 impl Lock {
     fn new(key: &Key, digest: Digest, material: &[u8]) -> Result<Self, KeyError> {
         key.check_strength(material)?;
-        // A short text is no better for having been hashed into a long key.
-        if let key::Material::Secret(text) = key.material() {
-            key.check_strength(text.expose())?;
-        }
         if digest == Digest::Token {
             return Ok(Self::Token(Tag::of(&sha256([material]))));
         }

@@ -46,7 +46,7 @@ impl SigningKey {
             .map(|material| &*material.bytes)
             .ok_or_else(|| problem(KeyProblem::Empty))?;
         key.check_strength(bytes)?;
-        key.check_strength(whole)?;
+        key.check_strength(text)?;
         Ok(Self {
             id: key.id().clone(),
             validity: key.validity(),

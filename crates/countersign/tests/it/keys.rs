@@ -136,6 +136,23 @@ fn the_length_that_counts_is_that_of_the_decoded_key() {
 }
 
 #[test]
+fn a_prefix_that_all_secrets_have_makes_none_longer() {
+    for (secret, found) in [
+        ("whsec_AAAAAAAAAA", Some(10)),
+        ("whsec_not base64", Some(10)),
+        ("whsec_fifteen bytes..", Some(15)),
+        ("whsec_sixteen bytes...", None),
+        ("fifteen bytes..", Some(15)),
+        ("sixteen bytes...", None),
+    ] {
+        let problem = problem("polar", key("a", secret));
+        assert_eq!(problem, found.map(KeyProblem::Short), "{secret}");
+        let signer = Signer::new(&preset("polar"), &ring(&[secret]));
+        assert_eq!(signer.is_ok(), found.is_none(), "{secret}");
+    }
+}
+
+#[test]
 fn a_secret_that_is_not_in_its_form_is_refused() {
     for secret in [
         "whsec_not base64 at all, sorry",
