@@ -11,6 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::SchemeError;
 use super::description::{MethodForm, MethodName, Place, Sign};
+use super::proof::Base64;
+use crate::encoding::Encoding;
 use crate::handshake::Echo;
 use crate::json::Pointer;
 use crate::message::Template;
@@ -227,6 +229,24 @@ impl fmt::Display for MethodName {
     }
 }
 
+impl FromStr for Base64 {
+    type Err = SchemeError;
+
+    fn from_str(text: &str) -> Result<Self, SchemeError> {
+        let bytes = Encoding::Base64.decode_any(text.as_bytes());
+        bytes.map(Self).ok_or(SchemeError::Senseless {
+            key: "body-base64",
+            why: "is not base64 with its padding; what is text stands in `body`",
+        })
+    }
+}
+
+impl fmt::Display for Base64 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Encoding::Base64.encode(&self.0))
+    }
+}
+
 /// Lets a type that is parsed from text stand as that text in a file.
 macro_rules! as_text {
     ($($name:ty),*) => {$(
@@ -244,7 +264,7 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(Echo, MethodName, Place, Pointer, Template);
+as_text!(Base64, Echo, MethodName, Place, Pointer, Template);
 
 /// More than any sender needs.
 const LONGEST_LIST: usize = 256;

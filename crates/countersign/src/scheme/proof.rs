@@ -37,8 +37,11 @@ pub(crate) struct Proof {
     url: String,
     #[serde(default)]
     headers: BTreeMap<String, List<String>>,
-    #[serde(default)]
-    body: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    /// The same, where it is no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body_base64: Option<Base64>,
     now: u64,
     /// Seconds around now; left out, the time is not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +50,10 @@ pub(crate) struct Proof {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<Expected>,
 }
+
+/// Bytes that stand in a file as base64 with its padding.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Base64(pub(super) Vec<u8>);
 
 /// A vector that did not come out as its scheme says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -60,6 +67,18 @@ impl Proof {
     /// What the vector is called.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it says twice what the body is.
+    pub(super) fn has_two_bodies(&self) -> bool {
+        self.body.is_some() && self.body_base64.is_some()
+    }
+
+    fn body(&self) -> &[u8] {
+        match &self.body_base64 {
+            Some(Base64(bytes)) => bytes,
+            None => self.body.as_deref().unwrap_or_default().as_bytes(),
+        }
     }
 }
 
@@ -180,7 +199,7 @@ impl Proof {
             method: &self.method.0,
             url: PublicUrl::new(base, target),
             headers: &headers,
-            body: self.body.as_bytes(),
+            body: self.body(),
             now: SystemTime::UNIX_EPOCH
                 .checked_add(Duration::from_secs(self.now))
                 .ok_or_else(|| broken("its time is out of range"))?,

@@ -40,6 +40,12 @@ pub(super) fn check(scheme: &Description) -> Result<(), SchemeError> {
     }
     let names = scheme.vectors.iter().enumerate();
     for (place, vector) in names {
+        if vector.has_two_bodies() {
+            return refuse(
+                "vectors",
+                "has one with `body` and `body-base64`; a request has one body",
+            );
+        }
         let mut earlier = scheme.vectors.iter().take(place);
         if earlier.any(|earlier| earlier.name() == vector.name()) {
             return refuse(

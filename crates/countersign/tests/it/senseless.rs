@@ -304,3 +304,29 @@ fn lists_and_texts_have_an_end() {
         "recurs",
     );
 }
+
+#[test]
+fn a_vector_has_one_body_in_one_spelling() {
+    let vector = "[[vectors]]\nname = \"a\"\ngenuine = false\nsecret = \"s\"\nnow = 1\n";
+    for (bodies, words) in [
+        (
+            "body = \"\"\nbody-base64 = \"\"",
+            "has one with `body` and `body-base64`",
+        ),
+        ("body-base64 = \"AA\"", "`body-base64` is not base64"),
+        ("body-base64 = \"AB==\"", "`body-base64` is not base64"),
+        ("body-base64 = \"_w==\"", "`body-base64` is not base64"),
+        ("body-base64 = \"AA==\\n\"", "`body-base64` is not base64"),
+        ("body_base64 = \"AA==\"", "unknown field `body_base64`"),
+    ] {
+        refused(&format!("{BARE}{vector}{bodies}\n"), words);
+    }
+    for body in [
+        "",
+        "body = \"\"",
+        "body-base64 = \"\"",
+        "body-base64 = \"/w==\"",
+    ] {
+        toml::from_str::<Scheme>(&format!("{BARE}{vector}{body}\n")).expect(body);
+    }
+}

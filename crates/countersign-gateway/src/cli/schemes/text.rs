@@ -46,7 +46,7 @@ fn lines(text: &mut String, table: &Table) -> anyhow::Result<()> {
 const SECTIONS: [&str; 2] = ["variants", "vectors"];
 
 /// The order in which people read the keys; others follow.
-const ORDER: [&str; 26] = [
+const ORDER: [&str; 27] = [
     // A scheme and its variants.
     "name",
     "note",
@@ -74,5 +74,6 @@ const ORDER: [&str; 26] = [
     "url",
     "headers",
     "body",
+    "body-base64",
     "now",
 ];
