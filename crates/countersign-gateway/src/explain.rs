@@ -13,10 +13,12 @@ use countersign::{
 use http::header::HOST;
 use http::{HeaderMap, Method};
 
+use self::credentials::CREDENTIALS;
 use crate::config::{Flow, Spare};
 use crate::moment;
 
 mod attempt;
+mod credentials;
 mod missing;
 mod variants;
 mod ways;
@@ -84,6 +86,10 @@ impl Case<'_> {
         let mut found = self.of_each_way();
         if !found.iter().any(|hint| CERTAIN.contains(&hint.kind)) {
             let flows = self.flows();
+            if !flows.is_empty() {
+                // They are another flow's: nobody has to correct them.
+                found.retain(|hint| hint.kind != CREDENTIALS);
+            }
             found.splice(0..0, flows);
         }
         found
@@ -107,7 +113,7 @@ impl Case<'_> {
             found.extend(self.schemes());
         }
         if found.is_empty() {
-            found.extend(self.missing());
+            found.extend(self.missing().or_else(|| self.credentials()));
         }
         found
     }

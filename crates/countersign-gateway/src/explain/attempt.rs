@@ -52,6 +52,18 @@ impl Case<'_> {
 
     /// Why it is refused as it is. A password or a key that somebody else has is no reason.
     pub(super) fn verdict(&self) -> Result<(), Rejection> {
+        match self.as_it_is() {
+            Err(Unverified::Rejected(rejection)) => Err(rejection),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it hangs on a password that somebody else knows.
+    pub(super) fn asks(&self) -> bool {
+        matches!(self.as_it_is(), Err(Unverified::Ask(_)))
+    }
+
+    fn as_it_is(&self) -> Result<Verified, Unverified> {
         let client = self.captured.client;
         let given = Given {
             client,
@@ -59,11 +71,9 @@ impl Case<'_> {
         };
         let signed = self.signed(self.url, self.captured.body, self.now);
         self.auth
-            .check_head_from(client, signed.method, signed.headers)?;
-        match self.auth.judge(&signed, given) {
-            Err(Unverified::Rejected(rejection)) => Err(rejection),
-            _ => Ok(()),
-        }
+            .check_head_from(client, signed.method, signed.headers)
+            .map_err(Unverified::Rejected)?;
+        self.auth.judge(&signed, given)
     }
 
     pub(super) fn signed<'s>(

@@ -2,6 +2,7 @@
 
 use countersign::{Addresses, Auth};
 
+use super::credentials::CREDENTIALS;
 use super::missing::MISSING;
 use super::{Case, Hint};
 
@@ -58,7 +59,7 @@ impl<'a> Case<'a> {
     }
 
     fn of_members(&self, word: &str, members: &[&'a Auth]) -> Vec<Hint> {
-        let (mut found, mut reasons) = (Vec::new(), Vec::new());
+        let (mut found, mut reasons, mut asked) = (Vec::new(), Vec::new(), Vec::new());
         let mut spares = self.spare;
         for (at, auth) in members.iter().enumerate() {
             let signatures = auth
@@ -73,15 +74,16 @@ impl<'a> Case<'a> {
                 spare,
                 ..*self
             };
-            let Err(rejection) = member.verdict() else {
-                continue;
-            };
             let name = format!("member {} of `{word}` ({})", at + 1, name(auth));
             let named = |hint: Hint| Hint::new(hint.kind, format!("{name}: {}", hint.text));
+            let Err(rejection) = member.verdict() else {
+                asked.extend(member.credentials().map(named));
+                continue;
+            };
             let (lacking, passing): (Vec<_>, Vec<_>) = member
                 .of_each_way()
                 .into_iter()
-                .partition(|hint| hint.kind == MISSING);
+                .partition(|hint| [CREDENTIALS, MISSING].contains(&hint.kind));
             if passing.is_empty() {
                 let reason = || Hint::new("member", rejection.reason().to_string());
                 let why = lacking.into_iter().next().unwrap_or_else(reason);
@@ -92,6 +94,10 @@ impl<'a> Case<'a> {
         // Of several that are all demanded, each that does not hold has to be known.
         if word == "all" || found.is_empty() {
             found.append(&mut reasons);
+        }
+        // Nothing else can have been why.
+        if found.is_empty() {
+            found = asked;
         }
         found
     }

@@ -169,12 +169,15 @@ impl Ledger {
         sketch.read = told.read;
         if let Some(body) = told.body {
             sketch = sketch.judged(body.len(), told.policy.auth(), now);
-            if self.flow.diagnose {
-                sketch = sketch.looked_at();
-            }
+        }
+        // Whoever could not be asked has not said that it is not genuine.
+        let looks = self.flow.diagnose && matches!(refusal, Refusal::Rejected(_));
+        let body = told.body.filter(|_| looks);
+        if body.is_some() {
+            sketch = sketch.looked_at();
         }
         let entry = self.note(sketch, suppressed, now);
-        if let Some(body) = told.body.filter(|_| self.flow.diagnose) {
+        if let Some(body) = body {
             self.rejections.diagnose(&entry, head, body);
         }
         entry
@@ -239,9 +242,56 @@ pub(crate) fn some(count: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use http::Request;
 
     use super::*;
+    use crate::config::Config;
+    use crate::rejections::Asked;
+    use crate::rejections::waiting::Waiting;
+
+    const DIAGNOSED: &str = "[[flows]]\nid = \"orders\"\ndiagnose = true\n\
+        auth = { mode = \"api_key\", keys = [{ secret = \"the secret of the flow\" }] }\n";
+
+    #[test]
+    fn only_what_was_judged_is_looked_at_more_closely() {
+        for (refusal, looked_at) in [
+            (Refusal::Rejected(Reason::BadCredentials.into()), true),
+            (Refusal::Unavailable, false),
+        ] {
+            let config = Config::parse(DIAGNOSED, Path::new("countersign.toml")).unwrap();
+            let rejections = Rejections::new(SystemTime::now(), Waiting::default());
+            let rejections = Arc::new(rejections);
+            let ledger = Ledger::new(&config.flows[0], &rejections, None);
+            let (head, ()) = Request::post("/").body(()).unwrap().into_parts();
+
+            ledger.refused(
+                refusal,
+                Told {
+                    head: Some(&head),
+                    body: Some(&Bytes::from("four")),
+                    read: Some(4),
+                    policy: &config.flows[0].policy,
+                    sender: Sender {
+                        client: None,
+                        peer: "127.0.0.1:5000".parse().unwrap(),
+                    },
+                },
+            );
+
+            let listed = rejections.list(Asked {
+                after: None,
+                before: None,
+                flow: Some("orders"),
+                limit: 9,
+                organization: "default",
+                reason: None,
+            });
+            assert_eq!(listed[0].is_looked_at(), looked_at, "{refusal}");
+            assert_eq!(listed[0].sketch.read, Some(4));
+        }
+    }
 
     #[test]
     fn whoever_waits_behind_a_proxy_that_nobody_trusts_is_told_of_it() {

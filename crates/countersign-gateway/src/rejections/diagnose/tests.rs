@@ -232,6 +232,19 @@ async fn credentials_are_not_kept_and_requests_that_are_nothing_else_not_at_all(
 }
 
 #[tokio::test]
+async fn an_api_key_that_is_not_the_flows_is_told_as_that_and_shown_nowhere() {
+    let (bench, waiting) = Bench::new(KEYED);
+    let entry = bench.refuse("another secret of some length", 4).await;
+
+    look(waiting.next().await, &bench.current.load_full(), false).await;
+
+    let hints = entry.hints().unwrap();
+    assert_eq!((hints.len(), hints[0].kind), (1, "credentials"));
+    assert!(hints[0].text.contains("API key"), "{}", hints[0].text);
+    assert!(!hints[0].text.contains("canary"), "{}", hints[0].text);
+}
+
+#[tokio::test]
 async fn a_request_to_a_flow_that_is_gone_gets_no_hint() {
     let (bench, waiting) = Bench::new(SIGNED);
     let entry = bench.refuse("another secret of some length", 4).await;
