@@ -34,6 +34,15 @@ pub use error::PolicyError;
 #[derive(Debug)]
 pub struct Policy {
     allow: HeaderValue,
+    /// How long in the end, whether or not that was said.
+    remember: Option<Duration>,
+    salt: FlowSalt,
+    terms: Terms,
+}
+
+/// What is said of a policy.
+#[derive(Clone, Debug)]
+struct Terms {
     auth: Auth,
     body_limit: usize,
     flow: Arc<str>,
@@ -44,15 +53,13 @@ pub struct Policy {
     public_url: Option<Arc<str>>,
     read_all: bool,
     remember: Option<Duration>,
-    remember_timeless: bool,
     repeats: Repeats,
-    salt: FlowSalt,
 }
 
 impl Policy {
     /// Starts a policy: POST only, bodies up to 1 MiB, nothing let through unverified.
     pub fn builder(auth: Auth) -> PolicyBuilder {
-        PolicyBuilder {
+        PolicyBuilder(Terms {
             auth,
             body_limit: DEFAULT_BODY_LIMIT,
             flow: Arc::from("default"),
@@ -64,69 +71,60 @@ impl Policy {
             read_all: false,
             remember: None,
             repeats: Repeats::default(),
-        }
+        })
     }
 
     /// A builder with everything that this policy says, and another way of knowing senders: for keys that come and go.
     pub fn with_auth(&self, auth: Auth) -> PolicyBuilder {
-        PolicyBuilder {
+        PolicyBuilder(Terms {
             auth,
-            body_limit: self.body_limit,
-            flow: Arc::clone(&self.flow),
-            handshakes: self.handshakes.clone(),
-            methods: self.methods.clone(),
-            observe: self.observe,
-            passwords: self.passwords.clone(),
-            public_url: self.public_url.clone(),
-            read_all: self.read_all,
-            remember: self.remember,
-            repeats: self.repeats,
-        }
+            ..self.terms.clone()
+        })
     }
 
     /// How senders are known.
     pub fn auth(&self) -> &Auth {
-        &self.auth
+        &self.terms.auth
     }
 
     /// The largest body taken, in bytes.
     pub fn body_limit(&self) -> usize {
-        self.body_limit
+        self.terms.body_limit
     }
 
     /// The id of the flow this policy belongs to.
     pub fn flow(&self) -> &str {
-        &self.flow
+        &self.terms.flow
     }
 
     /// The handshakes answered in the inner service's place.
     pub fn handshakes(&self) -> &Handshakes {
-        &self.handshakes
+        &self.terms.handshakes
     }
 
     /// The methods taken.
     pub fn methods(&self) -> &[Method] {
-        &self.methods
+        &self.terms.methods
     }
 
     /// Whether what does not verify is let through, marked as such.
     pub fn observes(&self) -> bool {
-        self.observe
+        self.terms.observe
     }
 
     /// Has the passwords that are kept elsewhere asked, if there are any.
     pub fn ask(&self, claim: Claim) -> Option<Checking> {
-        Some(self.passwords.as_ref()?.check(claim))
+        Some(self.terms.passwords.as_ref()?.check(claim))
     }
 
     /// The public address that URL signatures cover, without the request's target.
     pub fn public_url(&self) -> Option<&str> {
-        self.public_url.as_deref()
+        self.terms.public_url.as_deref()
     }
 
     /// Whether the body is read even where the head is enough to refuse the request.
     pub fn reads_all(&self) -> bool {
-        self.read_all
+        self.terms.read_all
     }
 
     /// How long a replay guard remembers a request, or `None` when it is not asked.
@@ -137,12 +135,12 @@ impl Policy {
     /// The same for this request: without a signed time it is remembered only where that was set.
     pub(crate) fn remember_this(&self, verified: &Verified) -> Option<Duration> {
         self.remember
-            .filter(|_| self.remember_timeless || verified.time().is_some())
+            .filter(|_| self.terms.remember.is_some() || verified.time().is_some())
     }
 
     /// What a repeat of an accepted request gets.
     pub fn repeats(&self) -> Repeats {
-        self.repeats
+        self.terms.repeats
     }
 
     /// The key by which a repeat of this request within this flow is known.
@@ -161,30 +159,18 @@ impl Policy {
 /// Builds a [`Policy`].
 #[derive(Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
-pub struct PolicyBuilder {
-    auth: Auth,
-    body_limit: usize,
-    flow: Arc<str>,
-    handshakes: Handshakes,
-    methods: Vec<Method>,
-    observe: bool,
-    passwords: Option<Arc<dyn Passwords>>,
-    public_url: Option<Arc<str>>,
-    read_all: bool,
-    remember: Option<Duration>,
-    repeats: Repeats,
-}
+pub struct PolicyBuilder(Terms);
 
 impl PolicyBuilder {
     /// Sets the largest body taken, in bytes.
     pub fn body_limit(mut self, bytes: usize) -> Self {
-        self.body_limit = bytes;
+        self.0.body_limit = bytes;
         self
     }
 
     /// Sets the flow's id: equal requests to two flows are no repeats of each other.
     pub fn flow(mut self, id: &str) -> Self {
-        self.flow = Arc::from(id);
+        self.0.flow = Arc::from(id);
         self
     }
 
@@ -193,7 +179,7 @@ impl PolicyBuilder {
     /// What has no signature is answered from its head alone, and only if it is a handshake exactly as the
     /// scheme describes it; everything else is verified first. [`Handshakes::of`] has those of a scheme.
     pub fn handshakes(mut self, handshakes: Handshakes) -> Self {
-        self.handshakes = handshakes;
+        self.0.handshakes = handshakes;
         self
     }
 
@@ -201,10 +187,10 @@ impl PolicyBuilder {
     ///
     /// `HEAD` is a method like any other: it is refused unless it is listed.
     pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
-        self.methods.clear();
+        self.0.methods.clear();
         for method in methods {
-            if !self.methods.contains(&method) {
-                self.methods.push(method);
+            if !self.0.methods.contains(&method) {
+                self.0.methods.push(method);
             }
         }
         self
@@ -214,13 +200,13 @@ impl PolicyBuilder {
     ///
     /// The methods and the body limit still hold, and no replay guard is asked.
     pub fn observe(mut self, observe: bool) -> Self {
-        self.observe = observe;
+        self.0.observe = observe;
         self
     }
 
     /// Sets who is asked for the passwords that the auth does not know itself.
     pub fn passwords(mut self, passwords: Arc<dyn Passwords>) -> Self {
-        self.passwords = Some(passwords);
+        self.0.passwords = Some(passwords);
         self
     }
 
@@ -229,14 +215,14 @@ impl PolicyBuilder {
     ///
     /// The signed URL is this plus the raw request target; no header changes it.
     pub fn public_url(mut self, base: impl Into<Arc<str>>) -> Self {
-        self.public_url = Some(base.into());
+        self.0.public_url = Some(base.into());
         self
     }
 
     /// Reads the body even where the head is enough to refuse the request, so that whoever looks into
     /// [refused requests](crate::Refused) has them whole. It makes refusals dearer.
     pub fn read_all(mut self, read_all: bool) -> Self {
-        self.read_all = read_all;
+        self.0.read_all = read_all;
         self
     }
 
@@ -248,55 +234,45 @@ impl PolicyBuilder {
     /// where some of several ways to sign cover a time. It cannot be less than the default: a
     /// forgotten repeat would pass.
     pub fn remember(mut self, keep: Duration) -> Self {
-        self.remember = Some(keep);
+        self.0.remember = Some(keep);
         self
     }
 
     /// Sets what a repeat of an accepted request gets.
     pub fn repeats(mut self, repeats: Repeats) -> Self {
-        self.repeats = repeats;
+        self.0.repeats = repeats;
         self
     }
 
     /// Checks the policy as a whole.
     pub fn build(self) -> Result<Policy, PolicyError> {
-        if self.methods.is_empty() {
+        let Self(mut terms) = self;
+        if terms.methods.is_empty() {
             return Err(PolicyError::NoMethods);
         }
-        if self.auth.asks() && self.passwords.is_none() {
+        if terms.auth.asks() && terms.passwords.is_none() {
             return Err(PolicyError::NoPasswords);
         }
-        if let Some(base) = &self.public_url {
+        if let Some(base) = &terms.public_url {
             check_public_url(base)?;
         }
-        let fresh = twice_the_window(&self.auth);
-        if let (Some(keep), Some(least)) = (self.remember, fresh)
+        let fresh = twice_the_window(&terms.auth);
+        if let (Some(keep), Some(least)) = (terms.remember, fresh)
             && keep < least
         {
             return Err(PolicyError::ShortMemory { keep, least });
         }
-        let remember = self.remember.or(fresh);
-        let remembers = !self.observe && self.repeats != Repeats::Allow;
-        let remember = remember.filter(|_| remembers);
-        let auth = sign_check(self.auth, &self.methods, self.public_url.is_some())?;
-        let allow = self.methods.iter().map(Method::as_str).collect::<Vec<_>>();
+        let remembers = !terms.observe && terms.repeats != Repeats::Allow;
+        let remember = terms.remember.or(fresh).filter(|_| remembers);
+        terms.auth = sign_check(terms.auth, &terms.methods, terms.public_url.is_some())?;
+        let allow = terms.methods.iter().map(Method::as_str).collect::<Vec<_>>();
 
         Ok(Policy {
             // Methods are tokens, and tokens are valid in header values.
             allow: HeaderValue::try_from(allow.join(", ")).map_err(|_| PolicyError::NoMethods)?,
-            auth,
-            body_limit: self.body_limit,
-            salt: FlowSalt::new(&self.flow),
-            flow: self.flow,
-            handshakes: self.handshakes,
-            methods: self.methods,
-            observe: self.observe,
-            passwords: self.passwords,
-            public_url: self.public_url,
-            read_all: self.read_all,
             remember,
-            remember_timeless: self.remember.is_some(),
-            repeats: self.repeats,
+            salt: FlowSalt::new(&terms.flow),
+            terms,
         })
     }
 }

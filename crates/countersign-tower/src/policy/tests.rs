@@ -1,6 +1,9 @@
 //! A policy that could not do its work is not built.
 
-use countersign::{Keyring, Scheme, Secret, Verifier, Window};
+use std::time::SystemTime;
+
+use countersign::{Keyring, PublicUrl, Scheme, Secret, Signed, Verifier, Window};
+use http::HeaderMap;
 
 use super::*;
 
@@ -51,6 +54,47 @@ fn any_of_the_windows_that_may_name_a_repeat_is_remembered_twice() {
     ] {
         assert_eq!(remember(Auth::all(members)), Some(2 * minutes(longest)));
     }
+}
+
+#[test]
+fn with_another_auth_what_was_said_stays_and_what_followed_from_the_first_one_does_not() {
+    let windows = |minutes: u64| {
+        let signed = |preset| match signature(preset) {
+            Auth::Signature(verifier) => verifier,
+            _ => unreachable!("it is a signature"),
+        };
+        let window = Window::symmetric(Duration::from_secs(minutes * 60));
+        let timed = signed("designer-cloud").with_window(Some(window)).unwrap();
+        Auth::any([Auth::Signature(timed), signature("github")]).unwrap()
+    };
+    let timeless = Auth::None
+        .verify(&Signed {
+            method: &Method::POST,
+            url: PublicUrl::default(),
+            headers: &HeaderMap::new(),
+            body: b"",
+            now: SystemTime::UNIX_EPOCH,
+        })
+        .unwrap();
+    let minutes = |minutes: u64| Some(Duration::from_secs(minutes * 60));
+
+    let first = Policy::builder(windows(5)).flow("orders").build().unwrap();
+    let second = first.with_auth(windows(10)).build().unwrap();
+    assert_eq!(
+        (first.remember(), second.remember()),
+        (minutes(10), minutes(20))
+    );
+    assert_eq!(second.remember_this(&timeless), None, "nobody asked for it");
+    assert_eq!(second.flow(), "orders");
+
+    let asked = Policy::builder(windows(5)).remember(minutes(30).unwrap());
+    let asked = asked
+        .build()
+        .unwrap()
+        .with_auth(windows(10))
+        .build()
+        .unwrap();
+    assert_eq!(asked.remember_this(&timeless), minutes(30));
 }
 
 #[test]
