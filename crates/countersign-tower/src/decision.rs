@@ -48,16 +48,7 @@ pub(crate) fn check(
     learnt: &Learnt,
     now: SystemTime,
 ) -> Result<Check, Refusal> {
-    let signed = Signed {
-        method: &parts.method,
-        url: PublicUrl {
-            base: policy.public_url().unwrap_or_default(),
-            target: target(parts),
-        },
-        headers: &parts.headers,
-        body,
-        now,
-    };
+    let signed = signed(policy, parts, body, now);
     let given = Given {
         client: client(parts),
         password: match learnt.password {
@@ -128,8 +119,27 @@ pub(crate) fn client(parts: &Parts) -> Option<IpAddr> {
     Some(*address)
 }
 
+/// The request as it is verified.
+pub(crate) fn signed<'a>(
+    policy: &'a Policy,
+    parts: &'a Parts,
+    body: &'a [u8],
+    now: SystemTime,
+) -> Signed<'a> {
+    Signed {
+        method: &parts.method,
+        url: PublicUrl {
+            base: policy.public_url().unwrap_or_default(),
+            target: target(parts),
+        },
+        headers: &parts.headers,
+        body,
+        now,
+    }
+}
+
 /// The request target as it was sent, without what an absolute form puts before the path.
-pub(crate) fn target(parts: &Parts) -> &str {
+fn target(parts: &Parts) -> &str {
     // Inside `nest`, axum has taken the prefix off the URI; the sender signed all of it.
     #[cfg(feature = "axum")]
     let uri = parts

@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use countersign::{HandshakeAnswer, PublicUrl, Signed};
+use countersign::HandshakeAnswer;
 use http::{Response, request::Parts};
 
 use crate::{
     Policy, Refusal, ReplyBody, Verdict,
-    decision::{client, target},
+    decision::{client, signed},
 };
 
 /// A sender made sure of its receiver, and was answered without the inner service.
@@ -37,7 +37,7 @@ pub(crate) fn greet(
     if handshakes.is_empty() {
         return Ok(None);
     }
-    let request = request(policy, parts, b"", now);
+    let request = signed(policy, parts, b"", now);
     let answer = handshakes.greet(policy.auth(), client(parts), &request);
     match answer {
         // The service behind may have a token of its own.
@@ -56,7 +56,7 @@ pub(crate) fn confirm(
 ) -> Option<HandshakeAnswer> {
     let handshakes = policy.handshakes();
     let verified = verdict.verified().filter(|_| !handshakes.is_empty())?;
-    let request = request(policy, parts, body, now);
+    let request = signed(policy, parts, body, now);
     handshakes.confirm(policy.auth(), &request, verified)
 }
 
@@ -71,22 +71,4 @@ pub(crate) fn respond<B>(answer: HandshakeAnswer) -> Response<ReplyBody<B>> {
     *response.headers_mut() = headers;
     response.extensions_mut().insert(handshake);
     response
-}
-
-fn request<'a>(
-    policy: &'a Policy,
-    parts: &'a Parts,
-    body: &'a [u8],
-    now: SystemTime,
-) -> Signed<'a> {
-    Signed {
-        method: &parts.method,
-        url: PublicUrl {
-            base: policy.public_url().unwrap_or_default(),
-            target: target(parts),
-        },
-        headers: &parts.headers,
-        body,
-        now,
-    }
 }
