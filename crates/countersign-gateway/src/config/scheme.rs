@@ -132,6 +132,11 @@ impl Checker<'_> {
     pub(super) fn warn_of_weakness(&mut self, span: Range<usize>, scheme: &Scheme) {
         for weakness in scheme.weaknesses() {
             let help = match &weakness {
+                Weakness::Outdone(name) => {
+                    format!(
+                        "write `scheme = \"{name}\"`, and have the sender sign so where it has to be told"
+                    )
+                }
                 Weakness::PlainHash | Weakness::Token | Weakness::UnsignedBody(_) => {
                     "use another way of signing if the sender has one".to_owned()
                 }

@@ -3,12 +3,12 @@
 use http::{HeaderName, Method};
 use serde::{Deserialize, Serialize};
 
+use super::Https;
 use super::file::File;
 use super::key_url::KeyUrlForm;
 use super::notation::{List, Tables};
 use super::proof::Proof;
 use super::window_form::WindowForm;
-use super::{Https, SchemeError};
 use crate::Unit;
 use crate::encoding::Encoding;
 use crate::handshake::HandshakeForm;
@@ -25,6 +25,8 @@ pub(crate) struct Description {
     pub(crate) note: Option<String>,
     /// Why others than the receiver's own account can make genuine requests.
     pub(crate) shared_key: Option<String>,
+    /// The name of another scheme that the same sender has, and that is better.
+    pub(crate) prefer: Option<String>,
     /// The default window, in seconds.
     pub(crate) window: Option<WindowForm>,
     /// Whether a time at the very edge of the window is outside.
@@ -392,9 +394,4 @@ pub(crate) enum KeyEncoding {
 
 pub(crate) fn is_false(value: &bool) -> bool {
     !value
-}
-
-/// What is missing in a description.
-pub(super) fn missing(what: &'static str) -> SchemeError {
-    SchemeError::Nothing(what)
 }

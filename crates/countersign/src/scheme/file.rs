@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::SchemeError;
 use super::description::{
     Conditions, Demand, Description, Form, IdForm, Rule, Sign, SignatureForm, TimestampForm,
-    is_false, missing,
+    is_false,
 };
 use super::key_url::KeyUrlForm;
 use super::notation::{List, Tables};
@@ -27,6 +27,8 @@ macro_rules! file {
             note: Option<String>,
             #[serde(skip_serializing_if = "Option::is_none")]
             shared_key: Option<String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            prefer: Option<String>,
             #[serde(skip_serializing_if = "Option::is_none")]
             window: Option<WindowForm>,
             #[serde(skip_serializing_if = "is_false")]
@@ -94,7 +96,7 @@ impl Variant {
             sign: self
                 .sign
                 .or_else(|| shared.sign.clone())
-                .ok_or(missing("message in `sign`"))?,
+                .ok_or(SchemeError::Nothing("message in `sign`"))?,
             or: match self.or.is_empty() {
                 true => shared.or.0.clone(),
                 false => self.or.0,
@@ -105,7 +107,7 @@ impl Variant {
             signature: self
                 .signature
                 .or_else(|| shared.signature.clone())
-                .ok_or(missing("`signature`"))?,
+                .ok_or(SchemeError::Nothing("`signature`"))?,
             timestamp: self.timestamp.or_else(|| shared.timestamp.clone()),
             id: self.id.or_else(|| shared.id.clone()),
             rules: match self.rules.is_empty() {
@@ -166,6 +168,7 @@ impl TryFrom<File> for Description {
             name: file.name,
             note: file.note,
             shared_key: file.shared_key,
+            prefer: file.prefer,
             window: file.window,
             excludes_edges: file.excludes_edges,
             handshakes: file.handshake,
@@ -182,6 +185,7 @@ impl From<Description> for File {
             name: description.name,
             note: description.note,
             shared_key: description.shared_key,
+            prefer: description.prefer,
             window: description.window,
             excludes_edges: description.excludes_edges,
             handshake: description.handshakes,

@@ -1,6 +1,7 @@
 //! Whether a description can be meant: every word of it says something, and some request could be genuine under it.
 
 use super::SchemeError;
+use super::check::is_name;
 use super::description::{Demand, Description, Form, Grammar, Place, Rule, Sign, When};
 use crate::mac::Digest;
 use crate::message::{Part, Template};
@@ -87,6 +88,10 @@ fn check_reasons(scheme: &Description) -> Result<(), SchemeError> {
     let is_blank = |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().is_empty());
     if is_blank(&scheme.shared_key) {
         return refuse("shared-key", BLANK);
+    }
+    let better = scheme.prefer.as_ref();
+    if better.is_some_and(|name| !is_name(name) || *name == scheme.name) {
+        return refuse("prefer", "is the name of another scheme of the same sender");
     }
     for form in &scheme.forms {
         if is_blank(&form.ambiguous) {

@@ -1,6 +1,6 @@
 //! Descriptions: what they may say, what is refused, that they print as they are read.
 
-use countersign::{Keyring, Scheme, Secret, Verifier};
+use countersign::{Keyring, Scheme, Secret, Verifier, Weakness};
 
 use crate::support::SECRET;
 
@@ -40,6 +40,85 @@ fn every_preset_prints_as_it_is_read() {
             scheme,
             "{text}"
         );
+    }
+}
+
+#[test]
+fn a_preset_that_is_outdone_leads_to_one_that_is_there_and_is_not() {
+    let better = |scheme: &Scheme| {
+        let weaknesses = scheme.weaknesses().into_iter();
+        let names = weaknesses.filter_map(|weakness| match weakness {
+            Weakness::Outdone(name) => Some(name),
+            _ => None,
+        });
+        names.collect::<Vec<_>>()
+    };
+    let mut outdone = Vec::new();
+    for scheme in Scheme::presets() {
+        for name in better(&scheme) {
+            let other = Scheme::preset(&name).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(better(&other), Vec::<String>::new(), "{name}");
+            outdone.push(scheme.name().to_owned());
+        }
+    }
+    assert_eq!(outdone, ["cloudinary", "github-sha1", "gitlab", "hubspot"]);
+}
+
+#[test]
+fn each_weakness_is_told_once_and_as_far_as_it_goes() {
+    let told = |name: &str| Scheme::preset(name).unwrap().weaknesses();
+
+    assert_eq!(told("github"), [Weakness::NoTime]);
+    assert_eq!(told("vercel"), [Weakness::Sha1, Weakness::NoTime]);
+    assert_eq!(told("okta"), [Weakness::Token]);
+    assert_eq!(told("stripe"), []);
+    let hubspot = told("hubspot");
+    assert!(hubspot.contains(&Weakness::TimeInSome) && !hubspot.contains(&Weakness::NoTime));
+    for scheme in Scheme::presets() {
+        let words: Vec<_> = scheme
+            .weaknesses()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        for (place, one) in words.iter().enumerate() {
+            assert!(!words[..place].contains(one), "{} {one}", scheme.name());
+            let note = scheme.note().unwrap_or_default().to_lowercase();
+            assert!(
+                !note.contains(&one.to_lowercase()),
+                "{} {one}",
+                scheme.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_preferred_is_the_name_of_another_scheme() {
+    for (name, fits) in [
+        ("acme-2", true),
+        ("", false),
+        (" ", false),
+        ("Acme 2", false),
+        ("acme", false),
+    ] {
+        let read = toml::from_str::<Scheme>(&format!("prefer = \"{name}\"\n{MINIMAL}"));
+        match read {
+            Ok(scheme) => {
+                assert!(fits, "{name}");
+                let told = scheme.weaknesses()[0].to_string();
+                assert_eq!(
+                    told,
+                    format!("the sender has `{name}` as well, which is better")
+                );
+            }
+            Err(error) => {
+                assert!(!fits, "{name}");
+                assert!(
+                    error.message().contains("`prefer` is the name of another"),
+                    "{error}"
+                );
+            }
+        }
     }
 }
 

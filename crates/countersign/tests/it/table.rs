@@ -14,8 +14,9 @@ Every scheme that Countersign knows by name. `countersign` reads them from the f
 the crate `countersign` shows how to write one. This table is made from those files by a test.
 
 Where a scheme has several lines, the first that applies to a request is the one that counts. A window
-is in seconds around now; a scheme without one signs no time. A handshake is how the sender makes sure of
-its receiver; the gateway answers it, and the Layer where it is asked to.
+is in seconds around now; a scheme without one checks no time. A handshake is how the sender makes sure of
+its receiver; the gateway answers it, and the Layer where it is asked to. The last column ends with what the scheme
+does not protect against, which `countersign schemes show` tells as well.
 
 | scheme | signature | message | digest | window | handshake | what to know |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -60,7 +61,6 @@ fn row(scheme: &Scheme) -> String {
             false => format!("{past} past, {future} future"),
         }
     });
-    let known = scheme.note().unwrap_or_default().replace('|', "\\|");
     let cells = [
         format!("`{}`", scheme.name()),
         each(signature),
@@ -68,9 +68,20 @@ fn row(scheme: &Scheme) -> String {
         each(digests),
         window,
         handshakes(&data),
-        known,
+        known(scheme),
     ];
     format!("| {} |", cells.join(" | "))
+}
+
+/// The note, and what the scheme says of itself that it does not protect against.
+fn known(scheme: &Scheme) -> String {
+    let mut sentences: Vec<_> = scheme.note().map(str::to_owned).into_iter().collect();
+    for weakness in scheme.weaknesses() {
+        let words = weakness.to_string();
+        let (first, rest) = words.split_at(1);
+        sentences.push(format!("{}{rest}.", first.to_uppercase()));
+    }
+    sentences.join(" ").replace('|', "\\|")
 }
 
 fn signature(form: &Value) -> String {

@@ -46,10 +46,12 @@ fn lines(text: &mut String, table: &Table) -> anyhow::Result<()> {
 const SECTIONS: [&str; 2] = ["variants", "vectors"];
 
 /// The order in which people read the keys; others follow.
-const ORDER: [&str; 27] = [
+const ORDER: [&str; 29] = [
     // A scheme and its variants.
     "name",
     "note",
+    "prefer",
+    "shared-key",
     "window",
     "excludes-edges",
     "when",

@@ -22,9 +22,14 @@ fn what_a_scheme_does_not_protect_against_is_told_where_it_is_used() {
     let keys = "keys = [{ secret = { env = \"LONG\" } }]";
     for (scheme, words) in [
         ("cloudinary", Some("a plain hash with the secret in it")),
+        ("cloudinary", Some("has `cloudinary-sha256` as well")),
+        ("github-sha1", Some("has `github` as well")),
+        ("gitlab", Some("has `gitlab-signing` as well")),
         ("hubspot", Some("a plain hash with the secret in it")),
+        ("hubspot", Some("has `hubspot-v3` as well")),
         ("gitlab", Some("`gitlab` is weak")),
         ("github", None),
+        ("vercel", None),
         ("hubspot-v3", None),
     ] {
         let url = "public_url = \"https://hooks.example.com\"";
@@ -43,6 +48,21 @@ fn what_a_scheme_does_not_protect_against_is_told_where_it_is_used() {
             None => assert!(told.is_empty(), "{scheme}: {told:?}"),
         }
     }
+}
+
+#[test]
+fn a_scheme_that_its_sender_has_outdone_is_told_of_with_the_better_one() {
+    let text = with_auth("scheme = \"github-sha1\", keys = [{ secret = { env = \"LONG\" } }]");
+    let warnings = parse(&text).unwrap().warnings;
+    let told = warnings
+        .iter()
+        .find(|one| one.message().contains("is weak"));
+
+    assert_eq!(
+        told.unwrap().message(),
+        "`github-sha1` is weak: the sender has `github` as well, which is better"
+    );
+    assert!(told.unwrap().help().contains("write `scheme = \"github\"`"));
 }
 
 #[test]
