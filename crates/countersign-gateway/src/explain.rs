@@ -248,6 +248,11 @@ impl Case<'_> {
 
     fn urls(&self) -> Vec<Hint> {
         let captured = self.captured;
+        let covers = |verifier: &Verifier| verifier.scheme().covers_url(captured.method);
+        if !matches!(self.auth, Auth::Signature(verifier) if covers(verifier)) {
+            // There are many spellings, each to be tried with the whole body.
+            return Vec::new();
+        }
         let told = |name: &str| captured.headers.get(name)?.to_str().ok();
         let mut seen: Vec<String> = match captured.base {
             "" => Vec::new(),

@@ -177,8 +177,13 @@ impl Scheme {
 
     /// Whether requests with this method are signed over the URL, or its target, and may have no body.
     pub fn signs_url(&self, method: &Method) -> bool {
+        !self.signs_body(method) && self.covers_url(method)
+    }
+
+    /// Whether the URL, or its target, is part of what is signed of requests with this method, beside a body or not.
+    pub fn covers_url(&self, method: &Method) -> bool {
         let mut messages = self.0.forms.iter().filter_map(|form| form.message(method));
-        !self.signs_body(method) && messages.any(|message| message.covers_target())
+        messages.any(|message| message.covers_target())
     }
 
     /// Whether requests with this method may have a body: it is signed, or the scheme says why not.

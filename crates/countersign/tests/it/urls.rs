@@ -182,6 +182,9 @@ fn a_scheme_says_what_each_method_signs() {
     assert!(scheme.needs_public_url(&[Method::POST, Method::GET]));
     assert!(!scheme.needs_public_url(&[Method::POST]));
     assert!(!preset("github").needs_public_url(&[Method::GET, Method::POST]));
+    assert!(scheme.covers_url(&Method::GET) && !scheme.covers_url(&Method::POST));
+    let both = preset("twilio");
+    assert!(both.covers_url(&Method::POST) && !both.signs_url(&Method::POST));
 }
 
 #[test]

@@ -70,6 +70,31 @@ fn another_key_and_another_flow_of_the_configuration_are_found() {
 }
 
 #[test]
+fn no_other_url_is_tried_where_the_method_signs_none() {
+    let config = "[[flows]]\nid = \"one\"\nmethods = [\"GET\", \"POST\"]\npublic_url = \"https://h.example\"\n\
+        auth = { scheme = \"designer-cloud\", keys = [{ secret = \"0123456789abcdef0123456789abcdef\" }] }\n";
+    let body = "https://h.example/hooks/a";
+    let scheme = Scheme::preset("designer-cloud").unwrap();
+    let elsewhere = PublicUrl::new("https://other.example", "/hooks/a?b=1");
+    let get = head(&scheme, SECRET.as_bytes(), &Method::GET, elsewhere, "")
+        .replace("HTTP/1.1\n", "HTTP/1.1\nHost: other.example\n");
+
+    // Anywhere else it would be no URL of the flow, and pass.
+    let posted = judged(
+        config,
+        &(post("designer-cloud", SECRET.as_bytes(), body) + body),
+        &[],
+    );
+    let got = judged(config, &get, &[]);
+
+    assert!(posted.starts_with("refused: ambiguous_body"), "{posted}");
+    assert!(!posted.contains("public URL https:"), "{posted}");
+    assert!(!posted.contains("hint: "), "{posted}");
+    let hint = "hint: genuine for the public URL https://other.example/hooks/a?…";
+    assert!(got.contains(hint), "{got}");
+}
+
+#[test]
 fn of_any_the_member_is_named_that_would_have_passed_and_with_what_change() {
     let config = SEVERAL.replace("WORD", "any");
     let milliseconds = Scheme::preset("slack").unwrap();
