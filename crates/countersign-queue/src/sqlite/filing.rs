@@ -107,25 +107,12 @@ impl Writer<'_> {
         let written = self
             .write_unfiled(events, attempts)
             .map_err(|error| Trouble::fatal(&error));
-        let Err(trouble) = written.and_then(|()| {
-            self.sql
-                .commit()
-                .map_err(|error| Trouble::at_commit(&error))
-        }) else {
-            self.schedule.keep_staged();
-            for delivery in std::mem::take(&mut self.unfiled.deliveries).into_keys() {
-                self.schedule.lane(delivery.lane()).unfiled = Default::default();
-            }
-            self.unfiled.events = events;
-            return Ok(());
-        };
-        self.schedule.drop_staged();
-        if !matches!(trouble, Trouble::Fatal(_)) {
-            self.sql
-                .rollback()
-                .map_err(|error| Trouble::fatal(&error))?;
+        self.end(written)?;
+        for delivery in std::mem::take(&mut self.unfiled.deliveries).into_keys() {
+            self.schedule.lane(delivery.lane()).unfiled = Default::default();
         }
-        Err(trouble)
+        self.unfiled.events = events;
+        Ok(())
     }
 
     fn write_unfiled(&mut self, events: u64, attempts: i64) -> rusqlite::Result<()> {

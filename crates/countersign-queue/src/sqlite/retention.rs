@@ -185,33 +185,19 @@ impl Writer<'_> {
         let fatal = |error: rusqlite::Error| Trouble::fatal(&error);
         let written = self.write_removals(rows, settled);
         let damaged = written.as_ref().is_err_and(is_damage);
-        let outcome = written.map_err(fatal).and_then(|removed| {
-            let committed = self.sql.commit();
-            committed.map_err(|error| Trouble::at_commit(&error))?;
-            Ok(removed)
-        });
-        let trouble = match outcome {
-            Ok((removed, last)) => {
-                self.schedule.keep_staged();
-                self.stats.removed += removed;
-                self.sweep.removed_through = self.sweep.removed_through.max(last);
-                if removed > 0 {
-                    tracing::debug!(removed, "old events were removed");
-                }
-                return Ok(());
-            }
-            Err(trouble) => trouble,
-        };
-        self.schedule.drop_staged();
+        let ended = self.end(written.map_err(fatal));
         if damaged {
             self.sql.rollback().map_err(fatal)?;
             tracing::error!("some old events cannot be removed, their pages are damaged");
             return Ok(());
         }
-        if !matches!(trouble, Trouble::Fatal(_)) {
-            self.sql.rollback().map_err(fatal)?;
+        let (removed, last) = ended?;
+        self.stats.removed += removed;
+        self.sweep.removed_through = self.sweep.removed_through.max(last);
+        if removed > 0 {
+            tracing::debug!(removed, "old events were removed");
         }
-        Err(trouble)
+        Ok(())
     }
 
     /// Begins a transaction and removes; how many that were, and the last one.

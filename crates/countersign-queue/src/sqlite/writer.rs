@@ -210,29 +210,39 @@ impl<'c> Writer<'c> {
         }
         let before = (self.next_event, self.next_attempt, self.next_claim);
         let written = self.write_rows(group, now);
-        let Err(trouble) = written.and_then(|()| {
-            self.sql
-                .commit()
-                .map_err(|error| Trouble::at_commit(&error))
-        }) else {
-            self.schedule.keep_staged();
+        let ended = self.end(written);
+        if ended.is_ok() {
             self.stats.commits += 1;
             self.held = false;
-            return Ok(());
-        };
+            return ended;
+        }
         (self.next_event, self.next_attempt, self.next_claim) = before;
-        self.schedule.drop_staged();
         for claiming in group.claims.iter_mut().rev() {
             for pick in claiming.picks.drain(..).rev() {
                 self.schedule.take_back(pick.delivery);
             }
         }
-        if !matches!(trouble, Trouble::Fatal(_)) {
-            self.sql
-                .rollback()
-                .map_err(|error| Trouble::Fatal(StoreFailure::new(&error.to_string())))?;
+        ended
+    }
+
+    /// Commits what was written. If either fails, the lanes are as they were, and so is the disk unless the queue cannot go on.
+    pub(super) fn end<T>(&mut self, written: Result<T, Trouble>) -> Result<T, Trouble> {
+        let ended = written.and_then(|value| match self.sql.commit() {
+            Ok(()) => Ok(value),
+            Err(error) => Err(Trouble::at_commit(&error)),
+        });
+        match &ended {
+            Ok(_) => self.schedule.keep_staged(),
+            Err(trouble) => {
+                self.schedule.drop_staged();
+                if !matches!(trouble, Trouble::Fatal(_)) {
+                    self.sql
+                        .rollback()
+                        .map_err(|error| Trouble::Fatal(StoreFailure::new(&error.to_string())))?;
+                }
+            }
         }
-        Err(trouble)
+        ended
     }
 
     fn write_rows(&mut self, group: &mut Group, now: u64) -> Result<(), Trouble> {
