@@ -153,3 +153,38 @@ fn keys_of_another_kind_in_a_set_are_left_out_unless_there_are_no_others() {
         assert!(Verifier::new(&preset(scheme), &ring).is_err(), "{scheme}");
     }
 }
+
+#[test]
+fn of_a_set_no_more_than_sixteen_keys_are_tried_unless_each_is_named() {
+    let sent = vector("plaid", "valid");
+    let mut own: Value = serde_json::from_str(sent["secret"].as_str().unwrap()).unwrap();
+    let name = own.as_object_mut().unwrap().remove("kid");
+    let mut other = own.clone();
+    (other["x"], other["y"]) = (POINT[0].into(), POINT[1].into());
+    for (others, own_first, reason) in [
+        (15, false, None),
+        (16, false, Some(Reason::TooManySignatures)),
+        (16, true, None),
+    ] {
+        let mut keys = vec![other.clone(); others];
+        keys.insert(if own_first { 0 } else { others }, own.clone());
+        assert_eq!(
+            judged(&with_set(sent.clone(), &keys)),
+            reason,
+            "{others} {own_first}"
+        );
+    }
+
+    // Where each has a name, only the one that is meant is tried.
+    other["kid"] = "another".into();
+    own["kid"] = name.unwrap();
+    let mut keys = vec![other; 30];
+    keys.push(own);
+    assert_eq!(judged(&with_set(sent, &keys)), None);
+}
+
+/// The generator of the curve P-256.
+const POINT: [&str; 2] = [
+    "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
+    "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+];
