@@ -1,4 +1,4 @@
-//! The admin listener: is the gateway well, and what became of each event?
+//! The admin listener: is the gateway well, what became of each event, and what was refused?
 //!
 //! Health is open to anybody who reaches the listener. Everything else needs a token, sees one
 //! organization only, and answers to no name but our own, so that a web page cannot reach it by renaming

@@ -1,4 +1,4 @@
-//! Why a request was refused: it did not pass, or the store did not take it.
+//! Why a request was refused: it could not be read, it did not pass, or the store did not take it.
 
 use std::fmt;
 
