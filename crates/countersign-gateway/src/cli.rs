@@ -190,6 +190,28 @@ Examples:
 Exit status: 0 it went well, 1 the answer is no, 2 the command or a file is wrong.";
 
 #[cfg(test)]
+mod testing {
+    //! A command's flags, from the words that follow its name.
+
+    use std::ffi::OsString;
+
+    use clap::{Args, Parser};
+
+    #[derive(Parser)]
+    struct Line<A: Args> {
+        #[command(flatten)]
+        args: A,
+    }
+
+    /// The flags of a line that begins with the command.
+    pub(super) fn parsed<A: Args>(
+        line: impl IntoIterator<Item: Into<OsString> + Clone>,
+    ) -> Result<A, clap::Error> {
+        Line::try_parse_from(line).map(|line| line.args)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use clap::CommandFactory;
     use countersign::{Keyring, Scheme, Secret, Verifier};

@@ -113,19 +113,12 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
+    use super::super::testing::parsed;
     use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
 
     fn question(words: &[&str]) -> (Method, String) {
         let line = ["handshake"].iter().chain(words);
-        Line::try_parse_from(line).unwrap().args.question()
+        parsed::<Args>(line).unwrap().question()
     }
 
     #[test]
@@ -152,7 +145,7 @@ mod tests {
 
     #[test]
     fn only_one_thing_is_done_at_a_time() {
-        assert!(Line::try_parse_from(["handshake", "a", "--close", "--show"]).is_err());
-        assert!(Line::try_parse_from(["handshake", "a", "--for", "soon"]).is_err());
+        assert!(parsed::<Args>(["handshake", "a", "--close", "--show"]).is_err());
+        assert!(parsed::<Args>(["handshake", "a", "--for", "soon"]).is_err());
     }
 }

@@ -155,15 +155,8 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
+    use super::super::testing::parsed;
     use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
 
     fn built(line: &[&str]) -> anyhow::Result<Request<Bytes>> {
         let words = [
@@ -173,7 +166,7 @@ mod tests {
             "--timestamp",
             "1700000000",
         ];
-        request(&Line::try_parse_from(words.iter().chain(line))?.args)
+        request(&parsed::<Args>(words.iter().chain(line))?)
     }
 
     #[test]

@@ -135,21 +135,14 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::super::Usage;
     use super::super::out::testing::Printed;
+    use super::super::testing::parsed;
     use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
 
     fn sign(line: &[&str]) -> anyhow::Result<String> {
         let words = ["sign", "--secret", "mySecret"].iter().chain(line);
-        let args = Line::try_parse_from(words)?.args;
+        let args = parsed::<Args>(words)?;
         let printed = Printed::default();
         run(&args, &mut printed.out())?;
         Ok(printed.text())
@@ -232,11 +225,7 @@ mod tests {
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         ];
         let printed = Printed::default();
-        run(
-            &Line::try_parse_from(words).unwrap().args,
-            &mut printed.out(),
-        )
-        .unwrap();
+        run(&parsed::<Args>(words).unwrap(), &mut printed.out()).unwrap();
         assert!(
             printed.text().contains("webhook-id: msg_"),
             "{}",

@@ -3,22 +3,16 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser;
 use countersign::{Keyring, PublicUrl, Scheme, Secret, Signer, ToSign, Unit};
 use http::{HeaderMap, Method};
 use tempfile::NamedTempFile;
 
 use crate::cli::explain::{Args, run};
 use crate::cli::out::testing::Printed;
+use crate::cli::testing::parsed;
 use crate::moment;
 
 mod flows;
-
-#[derive(Parser)]
-struct Line {
-    #[command(flatten)]
-    args: Args,
-}
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW: &str = "2026-11-21T12:00:00Z";
@@ -67,7 +61,7 @@ fn explain(request: &str, more: &[&str]) -> anyhow::Result<(String, ExitCode)> {
         words.push(file.path().to_str().unwrap());
     }
     let printed = Printed::default();
-    let status = run(&Line::try_parse_from(words)?.args, &mut printed.out())?;
+    let status = run(&parsed::<Args>(words)?, &mut printed.out())?;
     Ok((printed.text(), status))
 }
 
@@ -250,11 +244,7 @@ fn another_reading_of_the_secret_is_found() {
             file.path().to_str().unwrap(),
         ];
         let printed = Printed::default();
-        run(
-            &Line::try_parse_from(words_of_line).unwrap().args,
-            &mut printed.out(),
-        )
-        .unwrap();
+        run(&parsed::<Args>(words_of_line).unwrap(), &mut printed.out()).unwrap();
         assert!(
             printed.text().contains(words),
             "{words}: {}",

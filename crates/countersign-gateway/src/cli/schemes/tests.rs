@@ -1,18 +1,13 @@
-use clap::Parser;
+//! What is listed, shown and tested.
 
 use super::super::out::testing::Printed;
+use super::super::testing::parsed;
 use super::*;
-
-#[derive(Parser)]
-struct Line {
-    #[command(flatten)]
-    args: Args,
-}
 
 fn said(words: &[&str]) -> (String, anyhow::Result<ExitCode>) {
     let printed = Printed::default();
-    let line = Line::try_parse_from([&["schemes"], words].concat()).unwrap();
-    let ended = run(&line.args, &mut printed.out());
+    let args = parsed::<Args>([&["schemes"], words].concat()).unwrap();
+    let ended = run(&args, &mut printed.out());
     (printed.text(), ended)
 }
 

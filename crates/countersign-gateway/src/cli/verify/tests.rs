@@ -2,17 +2,11 @@
 
 use std::io::Write as _;
 
-use clap::Parser;
 use tempfile::NamedTempFile;
 
 use super::super::out::testing::Printed;
+use super::super::testing::parsed;
 use super::*;
-
-#[derive(Parser)]
-struct Line {
-    #[command(flatten)]
-    args: Args,
-}
 
 const SIGNATURE: &str = "X-Webhook-Signature: t=1568818215724,sha256=ae9c9f18381e423059604b64469099165a343deef595013525703e50e84d19f9";
 
@@ -31,7 +25,7 @@ fn verify(request: &str, more: &[&str]) -> anyhow::Result<(String, bool)> {
     }
     words.push(file.path().to_str().unwrap());
     let printed = Printed::default();
-    let status = run(&Line::try_parse_from(words)?.args, &mut printed.out())?;
+    let status = run(&parsed::<Args>(words)?, &mut printed.out())?;
     Ok((
         printed.text(),
         format!("{status:?}") == format!("{:?}", ExitCode::SUCCESS),
@@ -166,7 +160,7 @@ fn a_file_of_vectors_that_is_none_is_a_usage_error() {
     let words = ["verify", "--vectors", vectors.path().to_str().unwrap()];
 
     let error = run(
-        &Line::try_parse_from(words).unwrap().args,
+        &parsed::<Args>(words).unwrap(),
         &mut Printed::default().out(),
     )
     .unwrap_err();
@@ -199,7 +193,7 @@ steps = [{ name = "billing", url = "https://billing.example.com/in" }]
             request,
         ];
         let printed = Printed::default();
-        let args = Line::try_parse_from(words).unwrap().args;
+        let args = parsed::<Args>(words).unwrap();
         run(&args, &mut printed.out()).map(|_| printed.text())
     };
 
@@ -231,7 +225,7 @@ fn a_flow_and_a_secret_exclude_each_other() {
         "verify", "--config", "c.toml", "--flow", "orders", "--secret", "s", "f",
     ];
 
-    assert!(Line::try_parse_from(words).is_err());
+    assert!(parsed::<Args>(words).is_err());
 }
 
 #[test]
@@ -244,8 +238,8 @@ fn a_family_that_matches_nothing_is_an_error_that_names_it() {
         for family in families {
             words.extend(["--family", family]);
         }
-        let line = Line::try_parse_from(words).unwrap();
-        run(&line.args, &mut printed.out())
+        let args = parsed::<Args>(words).unwrap();
+        run(&args, &mut printed.out())
     };
 
     let error = check(&["native", "typo"]).unwrap_err();
@@ -262,7 +256,7 @@ fn a_file_without_vectors_is_an_error() {
     let words = ["verify", "--vectors", file.path().to_str().unwrap()];
 
     let error = run(
-        &Line::try_parse_from(words).unwrap().args,
+        &parsed::<Args>(words).unwrap(),
         &mut Printed::default().out(),
     )
     .unwrap_err();
