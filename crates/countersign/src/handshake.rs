@@ -123,6 +123,20 @@ impl Handshakes {
         self.forms.iter().any(|form| form.takes.is_some())
     }
 
+    /// Whether anything stands in the head of this request where one of them has a secret or a token, be the request
+    /// that handshake or not. Whoever keeps requests does not keep those.
+    pub fn find_a_secret_in(&self, request: &Signed<'_>) -> bool {
+        let reading = Reading::default();
+        let source = self.asked(&Auth::None, request, &reading).source;
+        let forms = self.forms.iter();
+        let mut places = forms.flat_map(|form| {
+            let token = form.token.iter().map(|token| &token.from);
+            token.chain(&form.takes)
+        });
+        // What is there twice is there.
+        places.any(|place| !matches!(place.read(&source), Ok(None)))
+    }
+
     /// Whether one of them makes the MAC of a text for whoever asks.
     ///
     /// A verifier of its own scheme takes no such text for an event; one of another scheme with the same secret would.

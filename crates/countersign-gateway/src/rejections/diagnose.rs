@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use countersign::{Auth, PublicUrl, Weakness};
+use countersign::{Auth, PublicUrl, Signed, Weakness};
 use countersign_tower::ClientAddress;
 use http::request::Parts;
 use http::{HeaderMap, Method};
@@ -140,7 +140,8 @@ impl Case {
         self.body.len() + self.target.len() + headers.sum::<usize>()
     }
 
-    /// What may be kept of it: nothing where the request carries a secret itself, and no credential besides.
+    /// What may be kept of it: nothing where the request carries a secret itself, its sender's or the one that a
+    /// handshake brings, and no credential besides.
     fn kept_for(mut self, flow: &Flow) -> Option<Self> {
         let auth = flow.policy.auth();
         let sends_none = |part: &Auth| match part {
@@ -148,7 +149,14 @@ impl Case {
             Auth::Signature(verifier) => !verifier.scheme().weaknesses().contains(&Weakness::Token),
             _ => false,
         };
-        if !auth.parts().all(sends_none) {
+        let request = Signed {
+            method: &self.method,
+            url: PublicUrl::new("", &self.target),
+            headers: &self.headers,
+            body: b"",
+            now: self.entry.time,
+        };
+        if !auth.parts().all(sends_none) || flow.policy.handshakes().find_a_secret_in(&request) {
             return None;
         }
         let names: Vec<_> = self.headers.keys().cloned().collect();

@@ -431,8 +431,15 @@ fn a_secret_that_is_brought_is_offered_and_never_just_answered() {
     assert_eq!(refused.reason(), Reason::NoActiveKey);
     assert!(auth.verify(&bare(post, &headers)).is_err());
 
+    assert!(handshakes.find_a_secret_in(&bare(post, &headers)));
+    assert!(!handshakes.find_a_secret_in(&bare(post, &HeaderMap::new())));
+    let mut twice = headers.clone();
+    twice.append("x-hook-secret", HeaderValue::from_static(secret));
+    assert!(handshakes.find_a_secret_in(&bare(post, &twice)));
+
     // A signed event that carries the header as well registers nothing.
     headers.insert("x-hook-signature", HeaderValue::from_static("ab"));
+    assert!(handshakes.find_a_secret_in(&bare(post, &headers)));
     assert!(
         handshakes
             .offer(&auth, None, &bare(post, &headers))

@@ -284,9 +284,25 @@ async fn a_secret_that_nobody_waited_for_is_told_as_that() {
     );
     rejections.diagnose(&entry, &head, &Bytes::new());
 
-    look(waiting.next().await, &bench.current.load_full(), false).await;
+    let live = bench.current.load_full();
+    let case = look(waiting.next().await, &live, false).await.unwrap();
 
     let hints = entry.hints().unwrap();
     assert_eq!(hints[0].kind, "handshake");
     assert!(hints[0].text.contains("`countersign handshake orders`"));
+    let flow = live.flow("orders").unwrap();
+    let mut signed = case.clone();
+    let mut without = case.clone();
+    without.headers.remove("x-hook-secret");
+    for case in [&mut signed, &mut without] {
+        let headers = &mut case.headers;
+        headers.insert("x-hook-signature", "00".repeat(32).parse().unwrap());
+    }
+    for (case, kept) in [(case, false), (signed, false), (without, true)] {
+        assert_eq!(
+            case.kept_for(flow).is_some(),
+            kept,
+            "no secret outlives its look"
+        );
+    }
 }
