@@ -315,19 +315,13 @@ forward = \"http://127.0.0.1:3000/app\"
         assert_eq!(good["flows"][0]["path"], "/hooks/orders");
         assert_eq!(good["problems"][0]["severity"], "warning");
         assert_eq!(good["problems"][0]["line"], 8);
-        assert_eq!(
-            format!("{:?}", good_ended.unwrap()),
-            format!("{:?}", ExitCode::SUCCESS)
-        );
+        assert_eq!(good_ended.unwrap(), ExitCode::SUCCESS);
 
         let bad: Value = serde_json::from_str(&bad).unwrap();
         assert_eq!(bad["ok"], false);
         assert_eq!(bad["problems"][0]["flow"], "orders");
         assert_eq!(bad["problems"][0]["line"], 2);
-        assert_eq!(
-            format!("{:?}", bad_ended.unwrap()),
-            format!("{:?}", ExitCode::from(2))
-        );
+        assert_eq!(bad_ended.unwrap(), ExitCode::from(2));
 
         let missing: Value = serde_json::from_str(&missing).unwrap();
         assert_eq!(missing["problems"][0]["line"], Value::Null);
