@@ -122,10 +122,18 @@ impl Checker<'_> {
                 self.refuse(name.span(), message, "choose another name");
             }
         }
-        Schemes {
+        let schemes = Schemes {
             own: file.iter().cloned().collect(),
             proven: RefCell::default(),
+        };
+        for (name, scheme) in &file.0 {
+            for weakness in scheme.weaknesses() {
+                if let Weakness::Outdone(better) = weakness {
+                    self.accept("prefer", name.span(), schemes.find(&better));
+                }
+            }
         }
+        schemes
     }
 
     /// Tells what a scheme does not protect against.

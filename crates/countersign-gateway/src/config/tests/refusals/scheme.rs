@@ -66,6 +66,24 @@ fn a_scheme_that_its_sender_has_outdone_is_told_of_with_the_better_one() {
 }
 
 #[test]
+fn a_scheme_of_the_file_prefers_one_that_there_is() {
+    let (bare, _) = BROKEN.split_once("[[").unwrap();
+    let newer = bare.replace("acme", "acme-2");
+    for name in ["acme-2", "github"] {
+        parse(&format!("{bare}prefer = \"{name}\"\n{newer}")).unwrap();
+    }
+
+    let problem = problem(&format!("{bare}prefer = \"acme-3\"\n{newer}"));
+    assert_eq!(problem.line(), Some(1));
+    assert!(
+        problem.message().contains("`prefer` names no scheme"),
+        "{}",
+        problem.message()
+    );
+    assert!(problem.help().contains("`acme-2`"));
+}
+
+#[test]
 fn a_scheme_that_does_not_hold_is_named_with_its_vector_whether_it_is_used_or_not() {
     let used = with_auth("scheme = \"acme\", keys = [{ secret = { env = \"LONG\" } }]");
     for rest in ["", &used] {
