@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use serde_json::Value;
+
 use crate::support::{FLOW_SECRET, Receiver, Setup, binary, countersign, native, step, tool};
 
 #[test]
@@ -109,6 +111,16 @@ fn a_vector_that_does_not_hold_fails_the_run_and_is_named() {
         "{said}"
     );
     assert!(!said.contains("the-good-one"), "{said}");
+
+    let output = countersign(&["verify", "--json", "--vectors", path.to_str().unwrap()]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["passed"], &report["failed"]),
+        (&1.into(), &2.into())
+    );
+    assert_eq!(report["failures"][0]["name"], "the-bad-one");
 }
 
 #[test]

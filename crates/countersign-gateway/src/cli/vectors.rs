@@ -2,6 +2,7 @@
 //!
 //! A file is a JSON array; each entry has a family, its secrets, a request, the time of the check and the
 //! verdict to expect; a handshake has the answer to expect instead. Weak secrets are accepted here, since published examples have them.
+//! A field is one that is known or plainly a remark.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,16 +16,17 @@ use countersign::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 mod entry;
 mod handshake;
 mod null;
+mod remarks;
 mod report;
 
 pub(crate) use self::entry::Entry;
 use self::handshake::Expected;
 use self::null::{or_nothing, written};
+use self::remarks::is_remark;
 pub(crate) use self::report::run;
 use super::keys::UnitName;
 use super::message::split_url;
@@ -34,7 +36,9 @@ use super::message::split_url;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Vector {
     provider: String,
-    name: String,
+    /// Told by whoever holds the entry.
+    #[serde(rename = "name")]
+    _name: String,
     #[serde(default)]
     secret: Option<String>,
     #[serde(default, deserialize_with = "or_nothing")]
@@ -60,10 +64,6 @@ pub(crate) struct Vector {
     /// Left out: yes.
     #[serde(default)]
     normative: Option<bool>,
-    #[serde(default, rename = "source")]
-    _source: IgnoredAny,
-    #[serde(default, rename = "tier")]
-    _tier: IgnoredAny,
     /// Of a handshake: what its sender waits for.
     #[serde(skip)]
     answer: Option<Expected>,
@@ -129,7 +129,7 @@ impl Vector {
         } else {
             format!(" ({})", self.reason)
         };
-        let text = format!("{}/{}: {wrong}{why}", self.provider, self.name);
+        let text = format!("{wrong}{why}");
         if self.normative.unwrap_or(true) || self.is_unknown() {
             Outcome::Failed(text)
         } else {
@@ -240,15 +240,20 @@ impl Vector {
             .ok_or(Refusal::UnknownFamily)?;
         let handshakes = Handshakes::of(&scheme);
         for (name, value) in &params.others {
+            let of_scheme = scheme.parameters().any(|known| known == name);
+            let of_handshakes = handshakes.parameters().any(|known| known == name);
+            if !of_scheme && !of_handshakes && is_remark(name) {
+                continue;
+            }
             let Some(value) = value.as_str() else {
                 let why = format!("the parameter `{name}` is no text");
                 return Err(Refusal::Untried(why));
             };
-            if scheme.parameters().any(|known| known == name) {
+            if of_scheme {
                 scheme = scheme
                     .with_parameter(name, value)
                     .map_err(Refusal::unusable)?;
-            } else if !handshakes.parameters().any(|known| known == name) {
+            } else if !of_handshakes {
                 let why = format!("`params` has `{name}`, which the family does not know");
                 return Err(Refusal::Untried(why));
             }

@@ -30,7 +30,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     judge: JudgeArgs,
 
-    /// Run this file of test vectors instead; handshakes may be among them.
+    /// Run this file of test vectors instead; handshakes may be among them. Fields that are not known fail, but for
+    /// remarks: `note`, `notes`, `comment`, `description`, and what begins with `_` or `$`.
     #[arg(
         long, value_name = "FILE",
         conflicts_with_all = ["url", "window", "now", "config", "secret_env", "secret_file", "secret", "key_id"]
@@ -41,18 +42,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", requires = "vectors")]
     family: Vec<String>,
 
-    /// Print the answer as JSON.
-    #[arg(long, conflicts_with = "vectors")]
+    /// Print the answer as JSON; of test vectors how many passed and failed, and each that did not hold.
+    #[arg(long)]
     json: bool,
 }
 
 /// Runs `countersign verify`.
 pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.vectors {
-        return run_vectors(path, &args.family, out);
+        return run_vectors(path, args, out);
     }
     let judge = args.judge.judge()?;
-    let message = Message::load(&args.message)?;
+    let message = input::message(&args.message)?;
     let (base, target) = args.judge.public_url(&judge, &message)?;
     let now = args.judge.now();
     let url = PublicUrl::new(&base, &target);
@@ -66,7 +67,8 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     Ok(super::verdict(verdict.is_ok()))
 }
 
-fn run_vectors(path: &Path, families: &[String], out: &mut Out) -> anyhow::Result<ExitCode> {
+fn run_vectors(path: &Path, args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
+    let families = &args.family;
     let name = input::name(path);
     let mut list = Entry::list(&input::read(path)?)
         .with_context(|| Usage(format!("{name} is no file of test vectors")))?;
@@ -94,7 +96,7 @@ fn run_vectors(path: &Path, families: &[String], out: &mut Out) -> anyhow::Resul
     if !families.is_empty() {
         list.retain(|entry| families.iter().any(|family| family == entry.family()));
     }
-    Ok(vectors::run(&list, out)?)
+    Ok(vectors::run(&list, args.json, out)?)
 }
 
 /// What the reader should know besides the verdict.
@@ -195,6 +197,7 @@ Examples:
 
   A file of test vectors, or one family of it:
     countersign verify --vectors vectors.json --family stripe
+    countersign verify --vectors vectors.json --json
 
 Exit status: 0 genuine, 1 not, 2 the command or a file is wrong. Repeats are not looked for.";
 

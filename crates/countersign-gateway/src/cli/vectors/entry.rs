@@ -6,10 +6,13 @@ use serde_json::value::RawValue;
 
 use super::Vector;
 use super::handshake::Written;
+use super::remarks::left_out;
 
 /// One entry of a file: what it is called, and the vector that it is or why it is none.
 pub(crate) struct Entry {
     pub(super) family: String,
+    /// The line of the file that it begins on.
+    pub(super) line: usize,
     pub(super) name: String,
     pub(super) vector: Result<Vector, String>,
 }
@@ -46,6 +49,11 @@ impl Entry {
         &self.family
     }
 
+    /// Whether nothing here knows its family.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.vector.as_ref().is_ok_and(Vector::is_unknown)
+    }
+
     /// Why it cannot be read, if it cannot.
     pub(crate) fn problem(&self) -> Option<&str> {
         self.vector.as_ref().err().map(String::as_str)
@@ -53,12 +61,14 @@ impl Entry {
 
     fn read(number: usize, lines: usize, text: &str) -> Self {
         let title: Title = serde_json::from_str(text).unwrap_or_default();
+        let mut from = serde_json::Deserializer::from_str(text);
         let vector = match title.request {
-            Some(_) => serde_json::from_str::<Written>(text).map(Vector::from),
-            None => serde_json::from_str(text),
+            Some(_) => left_out::<_, Written>(&mut from).map(Vector::from),
+            None => left_out(&mut from),
         };
         Self {
             family: title.provider.unwrap_or_else(|| "unknown".to_owned()),
+            line: lines + 1,
             name: title.name.unwrap_or_else(|| format!("entry {number}")),
             vector: vector.map_err(|error| said(&error, lines)),
         }

@@ -6,10 +6,10 @@ use countersign::{
     Auth, HandshakeAnswer, Handshakes, Keyring, Reason, Scheme, Secret, Signed, Verifier,
 };
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::null::{or_nothing, written};
+use super::remarks::left_out;
 use super::{Expect, Lines, Params, Refusal, Vector};
 
 /// The answer to expect.
@@ -34,7 +34,9 @@ pub(super) struct Written {
     /// The flow's secret, or the token that the sender was given. Without one, nothing can be verified.
     #[serde(default)]
     secret: Option<String>,
+    #[serde(deserialize_with = "left_out")]
     request: Request,
+    #[serde(deserialize_with = "left_out")]
     response: Expected,
     #[serde(default, deserialize_with = "or_nothing")]
     params: Params,
@@ -48,10 +50,6 @@ pub(super) struct Written {
     tolerance_s: Option<Option<f64>>,
     #[serde(default, deserialize_with = "or_nothing")]
     reason: String,
-    #[serde(default, rename = "source")]
-    _source: IgnoredAny,
-    #[serde(default, rename = "tier")]
-    _tier: IgnoredAny,
 }
 
 #[derive(Deserialize)]
@@ -72,7 +70,7 @@ impl From<Written> for Vector {
         let request = written.request;
         Self {
             provider: written.provider,
-            name: written.name,
+            _name: written.name,
             secret: written.secret,
             secrets: Vec::new(),
             method: request.method,
@@ -90,8 +88,6 @@ impl From<Written> for Vector {
             reason: written.reason,
             params: written.params,
             normative: written.normative,
-            _source: IgnoredAny,
-            _tier: IgnoredAny,
             answer: Some(written.response),
         }
     }

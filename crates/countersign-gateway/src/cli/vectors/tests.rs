@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::super::out::testing::Printed;
 use super::*;
 
-const GOOD: &str = r#"{
+pub(super) const GOOD: &str = r#"{
     "provider": "native", "name": "worked-example", "secret": "mySecret", "method": "POST",
     "url": "https://hooks.example.com/hooks/orders", "body": "test", "now": 1568818216, "tolerance_s": 300,
     "headers": { "X-Webhook-Signature":
@@ -15,7 +15,7 @@ const GOOD: &str = r#"{
 fn check(vectors: &[String]) -> (String, bool) {
     let list = Entry::list(format!("[{}]", vectors.join(",")).as_bytes()).unwrap();
     let printed = Printed::default();
-    let status = run(&list, &mut printed.out()).unwrap();
+    let status = run(&list, false, &mut printed.out()).unwrap();
     (printed.text(), status == ExitCode::SUCCESS)
 }
 
@@ -220,7 +220,7 @@ fn a_url_that_was_signed_for_a_get_is_no_body_of_a_post() {
 }
 
 /// A handshake whose answer is known.
-const SHAKE: &str = r#"{
+pub(super) const SHAKE: &str = r#"{
     "provider": "meta", "name": "hub.challenge", "secret": "meatyhamhock",
     "request": { "method": "GET", "headers": {}, "url":
         "https://r.example.com/in?hub.mode=subscribe&hub.challenge=1158&hub.verify_token=meatyhamhock" },
