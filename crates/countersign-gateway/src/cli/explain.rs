@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> anyhow::Result<ExitCode> {
     let judge = args.judge.judge()?;
     let message = match &args.curl {
         Some(line) => from_curl(line)?,
-        None => Message::load(&args.message)?,
+        None => input::message(&args.message)?,
     };
     let (base, target) = args.judge.public_url(&judge, &message)?;
     let url = PublicUrl::new(&base, &target);

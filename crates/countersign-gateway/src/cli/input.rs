@@ -5,7 +5,10 @@ use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
+use anyhow::Context as _;
+
 use super::Usage;
+use super::message::Message;
 
 /// Reads a file whole; `-` is the standard input.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -37,6 +40,12 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
         )));
     }
     Ok(bytes)
+}
+
+/// Reads the one captured request of a file.
+pub(crate) fn message(path: &Path) -> anyhow::Result<Message> {
+    Message::parse(&read(path)?)
+        .with_context(|| Usage(format!("{} is no HTTP request", name(path))))
 }
 
 /// What to call `path` in a message.

@@ -3,13 +3,8 @@
 //! Lines may end in CR LF or in LF. The body is what follows the empty line, byte for byte; where a
 //! `Content-Length` says where it ends, one line end beyond it is forgiven, because editors add one.
 
-use std::path::Path;
-
-use anyhow::Context as _;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-
-use super::{Usage, input};
 
 /// A captured request.
 #[derive(Debug)]
@@ -52,12 +47,6 @@ pub(crate) enum MessageError {
 }
 
 impl Message {
-    /// Reads the one request of a file.
-    pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
-        Self::parse(&input::read(path)?)
-            .with_context(|| Usage(format!("{} is no HTTP request", input::name(path))))
-    }
-
     /// Reads one request.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, MessageError> {
         let mut lines = Lines { rest: bytes };
