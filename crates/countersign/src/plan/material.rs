@@ -189,7 +189,9 @@ fn jwk(text: &[u8]) -> Result<Vec<Material>, KeyProblem> {
             }
             _ => return None,
         };
+        // One that is null is none.
         let name = member("kid").and_then(|name| String::from_utf8(name.into_owned()).ok());
+        let name = name.filter(|name| !name.is_empty());
         Some(Material {
             name,
             ..Material::of(bytes)

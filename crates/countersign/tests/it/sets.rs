@@ -183,6 +183,16 @@ fn of_a_set_no_more_than_sixteen_keys_are_tried_unless_each_is_named() {
     assert_eq!(judged(&with_set(sent, &keys)), None);
 }
 
+#[test]
+fn a_key_whose_name_is_null_has_none() {
+    let mut sent = vector("plaid", "valid");
+    let mut own: Value = serde_json::from_str(sent["secret"].as_str().unwrap()).unwrap();
+    own["kid"] = Value::Null;
+    sent["secret"] = own.to_string().into();
+
+    assert_eq!(judged(&sent), None);
+}
+
 /// The generator of the curve P-256.
 const POINT: [&str; 2] = [
     "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
