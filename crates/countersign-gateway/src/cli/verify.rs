@@ -31,7 +31,7 @@ pub(crate) struct Args {
     judge: JudgeArgs,
 
     /// Run this file of test vectors instead; handshakes may be among them. Fields that are not known fail, but for
-    /// remarks: `note`, `notes`, `comment`, `description`, and what begins with `_` or `$`.
+    /// remarks: `note`, `notes`, `comment`, `description`, `source`, `tier`, and what begins with `_` or `$`.
     #[arg(
         long, value_name = "FILE",
         conflicts_with_all = ["url", "window", "now", "config", "secret_env", "secret_file", "secret", "key_id"]

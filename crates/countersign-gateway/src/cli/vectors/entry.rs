@@ -75,11 +75,25 @@ impl Entry {
     }
 }
 
-/// What serde says, with the line of the file instead of that of the entry.
+/// What serde says, with the line of the file instead of that of the entry, and without a value: it may be a secret.
 fn said(error: &serde_json::Error, lines: usize) -> String {
     let text = error.to_string();
     let what = text
         .rsplit_once(" at line ")
         .map_or(&*text, |(what, _)| what);
+    let found = what.strip_prefix("invalid type: ");
+    let what = match found.or_else(|| what.strip_prefix("invalid value: ")) {
+        // `string "…", expected a sequence`, ``integer `7`, expected a string``
+        Some(found) => {
+            let kind = found.find([' ', ',']).and_then(|end| found.get(..end));
+            let wanted = found.rsplit_once(", expected ").map(|(_, wanted)| wanted);
+            format!(
+                "{} in place of {}",
+                kind.unwrap_or("another kind"),
+                wanted.unwrap_or("what belongs there")
+            )
+        }
+        None => what.to_owned(),
+    };
     format!("{what} (line {})", lines + error.line())
 }

@@ -69,7 +69,7 @@ impl<'a> Report<'a> {
     fn print(&self, out: &mut Out) -> io::Result<()> {
         for told in &self.told {
             let (family, name) = (&told.entry.family, &told.entry.name);
-            let text = printable(&format!("{family}/{name}: {}", told.why));
+            let text = in_a_line(&format!("{family}/{name}: {}", told.why));
             match told.binds {
                 true => writeln!(out, "{}: {text}", out.bad("failed"))?,
                 false => writeln!(out, "note: {text}; not binding")?,
@@ -78,7 +78,7 @@ impl<'a> Report<'a> {
         if !self.unknown.is_empty() {
             let names = self.unknown.iter();
             let names: Vec<_> = names
-                .map(|(name, count)| format!("{} ({count})", printable(name)))
+                .map(|(name, count)| format!("{} ({count})", in_a_line(name)))
                 .collect();
             writeln!(out, "unknown families: {}", names.join(", "))?;
         }
@@ -109,6 +109,11 @@ impl Told<'_> {
             "why": self.why,
         })
     }
+}
+
+/// What a file says, in a line that only we end.
+fn in_a_line(text: &str) -> String {
+    printable(text).replace(['\n', '\t'], " ")
 }
 
 #[cfg(test)]
@@ -174,15 +179,26 @@ mod tests {
     }
 
     #[test]
-    fn what_a_file_says_cannot_move_the_cursor() {
+    fn what_a_file_says_neither_moves_the_cursor_nor_looks_like_our_own_lines() {
         let hostile = GOOD
-            .replace("worked-example", r"\u001b[2J")
+            .replace("worked-example", r"\u001b[2J\n9 passed, 0 failed\n")
             .replace("native", r"\u001b]0;");
         let list = Entry::list(format!("[{hostile}]").as_bytes()).unwrap();
         let printed = Printed::default();
 
         run(&list, false, &mut printed.out()).unwrap();
 
-        assert!(!printed.text().contains('\u{1b}'), "{}", printed.text());
+        let text = printed.text();
+        assert!(!text.contains('\u{1b}'), "{text}");
+        let ours = ["failed: ", "unknown families: ", "0 passed, 1 failed"];
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), ours.len(), "{text}");
+        assert!(
+            lines
+                .iter()
+                .zip(ours)
+                .all(|(line, ours)| line.starts_with(ours)),
+            "{text}"
+        );
     }
 }

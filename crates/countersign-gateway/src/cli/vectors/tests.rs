@@ -205,6 +205,48 @@ fn an_entry_that_is_not_understood_fails_by_name_and_hides_no_other() {
 }
 
 #[test]
+fn a_value_of_the_wrong_kind_is_not_told_as_it_may_be_a_secret() {
+    for (from, to, why) in [
+        (
+            r#""secret": "mySecret""#,
+            r#""secret": "old", "secrets": "mySecret""#,
+            "string in place of a sequence",
+        ),
+        (
+            r#""secret": "mySecret""#,
+            r#""secret": 1234567"#,
+            "integer in place of a string",
+        ),
+        (
+            r#""secret": "mySecret""#,
+            r#""secret": true"#,
+            "boolean in place of a string",
+        ),
+        (
+            r#""now": 1568818216"#,
+            r#""now": "1234567, expected mySecret""#,
+            "string in place of f64",
+        ),
+        (
+            r#""tolerance_s": 300"#,
+            r#""tolerance_s": "mySecret""#,
+            "string in place of f64",
+        ),
+    ] {
+        let (text, _) = check(&[with(from, to)]);
+
+        assert!(
+            text.contains(&format!("cannot be read: {why} (line ")),
+            "{text}"
+        );
+        assert!(
+            !text.contains("mySecret") && !text.contains("1234567"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn a_url_that_was_signed_for_a_get_is_no_body_of_a_post() {
     let url = "https://hooks.example.com/hooks/orders";
     let get = with(r#""method": "POST""#, r#""method": "GET""#)
