@@ -122,9 +122,7 @@ impl Verifier {
             token: None,
             listed: &[],
         };
-        if self.plans.iter().all(|plan| plan.keys().is_empty()) {
-            return Err(Reason::NoActiveKey.into());
-        }
+        self.check_keys()?;
         for plan in self.plans.iter() {
             if !plan.is_chosen_by_the_head() {
                 return Ok(());
@@ -185,6 +183,7 @@ impl Verifier {
         request: &Signed<'_>,
         fetched: Option<&FetchedKey>,
     ) -> Result<Verified, Rejection> {
+        self.check_keys()?;
         let reading = Reading::default();
         let mut source = self.source(request, &reading);
         let plan = self.choose(&source)?;
@@ -221,6 +220,14 @@ impl Verifier {
             let mac = own.lock.seal(challenge).filter(|_| meant)?;
             Some((&own.id, mac))
         })
+    }
+
+    /// Whether there is a key at all: without one no request is worth a look.
+    fn check_keys(&self) -> Result<(), Reason> {
+        match self.plans.iter().all(|plan| plan.keys().is_empty()) {
+            true => Err(Reason::NoActiveKey),
+            false => Ok(()),
+        }
     }
 
     /// The way in which a request is signed: the first that applies to it.

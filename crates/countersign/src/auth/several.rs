@@ -112,7 +112,8 @@ impl MostTelling {
     }
 }
 
-/// How much a reason says: what is not there was not meant; what is genuine and out of time almost passed.
+/// How much a reason says: what is not there was not meant; that no key counts says little of the request; what is
+/// genuine and out of time almost passed.
 fn telling(reason: Reason) -> u8 {
     match reason {
         Reason::AddressNotAllowed
@@ -122,7 +123,8 @@ fn telling(reason: Reason) -> u8 {
         | Reason::MissingSignature
         | Reason::MissingTimestamp
         | Reason::UnknownForm => 0,
-        Reason::FutureTimestamp | Reason::StaleTimestamp => 2,
-        _ => 1,
+        Reason::NoActiveKey => 1,
+        Reason::FutureTimestamp | Reason::StaleTimestamp => 3,
+        _ => 2,
     }
 }

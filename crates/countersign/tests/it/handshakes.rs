@@ -427,8 +427,15 @@ fn a_secret_that_is_brought_is_offered_and_never_just_answered() {
         .unwrap();
     assert_eq!(offered.expose(), secret.as_bytes());
     assert_eq!(answer.headers()["x-hook-secret"], secret);
-    let refused = auth.check_head(&Method::POST, &headers).unwrap_err();
+    let refused = auth.check_head(post, &headers).unwrap_err();
     assert_eq!(refused.reason(), Reason::NoActiveKey);
+    let mut signed = HeaderMap::new();
+    let signature = HeaderValue::from_str(&"ab".repeat(32)).unwrap();
+    signed.insert("x-hook-signature", signature);
+    for read in [&headers, &signed] {
+        let refused = auth.verify(&bare(post, read)).unwrap_err();
+        assert_eq!(refused.reason(), Reason::NoActiveKey, "as by its head");
+    }
     assert!(auth.verify(&bare(post, &headers)).is_err());
 
     assert!(handshakes.find_a_secret_in(&bare(post, &headers)));

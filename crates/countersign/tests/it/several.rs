@@ -1,7 +1,8 @@
 //! Several ways of knowing senders on one flow: any of them, or all of them at once.
 
 use countersign::{
-    Addresses, ApiKey, Auth, Basic, Given, Reason, Secret, Signer, Unverified, Verified, Verifier,
+    Addresses, ApiKey, Auth, Basic, Given, Keyring, Reason, Secret, Signer, Unverified, Verified,
+    Verifier,
 };
 use http::{HeaderMap, Method};
 use proptest::prelude::*;
@@ -10,17 +11,17 @@ use crate::support::{OTHER, SECRET, Sent, key, preset, ring};
 
 /// The native scheme under a key of this name.
 fn native(id: &str, secret: &str) -> Auth {
-    let keys = countersign::Keyring::new([key(id, secret)]).unwrap();
+    let keys = Keyring::new([key(id, secret)]).unwrap();
     Auth::Signature(Verifier::new(&preset("designer-cloud"), &keys).unwrap())
 }
 
 fn github(id: &str) -> Auth {
-    let keys = countersign::Keyring::new([key(id, OTHER)]).unwrap();
+    let keys = Keyring::new([key(id, OTHER)]).unwrap();
     Auth::Signature(Verifier::new(&preset("github"), &keys).unwrap())
 }
 
 fn token() -> Auth {
-    let keys = countersign::Keyring::new([key("token", OTHER)]).unwrap();
+    let keys = Keyring::new([key("token", OTHER)]).unwrap();
     Auth::ApiKey(ApiKey::new(&keys).unwrap())
 }
 
@@ -110,6 +111,31 @@ fn of_any_that_all_refuse_the_most_telling_reason_is_told() {
     let head = auth.check_head(&Method::POST, &HeaderMap::new());
     assert_eq!(head.unwrap_err().reason(), Reason::MissingCredentials);
     assert!(auth.check_head(&Method::POST, &forged.headers).is_ok());
+}
+
+#[test]
+fn that_one_of_any_has_no_key_yet_hides_nothing_that_is_wrong_with_another() {
+    let awaiting = Verifier::new(&preset("asana"), &Keyring::awaiting()).unwrap();
+    let auth = any([Auth::Signature(awaiting), github("b")]);
+    let reason = |sent: &Sent| {
+        let given = Given::default();
+        let head = auth.check_head(&Method::POST, &sent.headers);
+        (
+            judge(&auth, sent, given).unwrap_err(),
+            head.err().map(|rejection| rejection.reason()),
+        )
+    };
+    let mut forged = everything();
+    forged.body = b"hellp".into();
+    let mut malformed = everything();
+    malformed.set("x-hub-signature-256", "sha256=x");
+
+    assert_eq!(reason(&forged), (Reason::BadSignature, None));
+    let malformed = reason(&malformed);
+    let expected = Reason::MalformedSignature;
+    assert_eq!(malformed, (expected, Some(expected)));
+    let unsigned = reason(&without(&["x-hub-signature-256"]));
+    assert_eq!(unsigned, (Reason::NoActiveKey, Some(Reason::NoActiveKey)));
 }
 
 #[test]
