@@ -1,6 +1,7 @@
 //! How a signature is laid out, said as data.
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -180,10 +181,15 @@ impl Scheme {
         !self.signs_body(method) && self.covers_url(method)
     }
 
-    /// Whether the URL, or its target, is part of what is signed of requests with this method, beside a body or not.
+    /// Whether the URL, or its target, is part of what is signed of requests with this method, beside a body or not;
+    /// or of what counts as well.
     pub fn covers_url(&self, method: &Method) -> bool {
-        let mut messages = self.0.forms.iter().filter_map(|form| form.message(method));
-        messages.any(|message| message.covers_target())
+        let forms = self.0.forms.iter();
+        let mut messages = forms.flat_map(|form| {
+            let message = form.message(method).into_iter();
+            message.flat_map(|message| iter::once(message).chain(&form.or))
+        });
+        messages.any(Template::covers_target)
     }
 
     /// Whether requests with this method may have a body: it is signed, or the scheme says why not.

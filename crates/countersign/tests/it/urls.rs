@@ -188,6 +188,24 @@ fn a_scheme_says_what_each_method_signs() {
 }
 
 #[test]
+fn a_url_that_is_signed_in_another_reading_is_covered_and_the_body_stays_signed() {
+    let text = r#"
+        name = "acme"
+        sign = [{ methods = ["POST"], message = "{body}" }]
+        or = ["{url}{body}"]
+        ambiguous = "the sender has it so"
+        signature = { from = "header:X-Acme", encoding = "hex" }
+        rules = [{ digest = "hmac-sha256" }]
+    "#;
+    let scheme: Scheme = toml::from_str(text).unwrap();
+    let alone: Scheme = toml::from_str(&text.replace("{url}", "v1:")).unwrap();
+
+    assert!(scheme.covers_url(&Method::POST) && !alone.covers_url(&Method::POST));
+    assert!(scheme.signs_body(&Method::POST) && !scheme.signs_url(&Method::POST));
+    assert!(!scheme.covers_url(&Method::GET) && !scheme.signs_url(&Method::GET));
+}
+
+#[test]
 fn a_request_is_signed_in_place_and_over_its_own_url() {
     let signer = Signer::new(&preset("designer-cloud"), &ring(&[SECRET])).unwrap();
     let now = at_millis(1_700_000_000_000);
