@@ -77,7 +77,9 @@ impl<'a> Case<'a> {
             let name = format!("member {} of `{word}` ({})", at + 1, name(auth));
             let named = |hint: Hint| Hint::new(hint.kind, format!("{name}: {}", hint.text));
             let Err(rejection) = member.verdict() else {
-                asked.extend(member.credentials().map(named));
+                if member.asks() {
+                    asked.extend(member.of_each_way().into_iter().map(named));
+                }
                 continue;
             };
             let (lacking, passing): (Vec<_>, Vec<_>) = member
@@ -95,11 +97,16 @@ impl<'a> Case<'a> {
         if word == "all" || found.is_empty() {
             found.append(&mut reasons);
         }
-        // Nothing else can have been why.
-        if found.is_empty() {
-            found = asked;
+        match word {
+            // Any of them would do, and whoever sends a password means it.
+            "any" => {
+                asked.append(&mut found);
+                asked
+            }
+            // Nothing else can have been why.
+            _ if found.is_empty() => asked,
+            _ => found,
         }
-        found
     }
 }
 

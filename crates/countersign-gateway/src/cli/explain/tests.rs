@@ -12,6 +12,7 @@ use crate::cli::out::testing::Printed;
 use crate::cli::testing::parsed;
 use crate::moment;
 
+mod credentials;
 mod flows;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
