@@ -161,9 +161,11 @@ impl Plan {
         self.layout.check(&found)
     }
 
-    /// Whether bodies are let through that the signed message does not have in it.
-    pub(crate) fn lets_unsigned_bodies_in(&self) -> bool {
-        self.form.unsigned_body.is_some() || self.form.demands_body()
+    /// Whether this message is enough for a request with this body: it has the body in it, or the scheme says why not.
+    #[inline]
+    pub(crate) fn is_signed_by(&self, message: &Template, body: &[u8]) -> bool {
+        let lax = || self.form.unsigned_body.is_some() || self.form.demands_body();
+        body.is_empty() || message.covers_body() || lax()
     }
 
     /// Whether the key has to be fetched.

@@ -294,7 +294,9 @@ impl Verifier {
             fetched,
         };
         let mut outcome = Err(Reason::BadSignature);
-        for template in iter::once(template).chain(&plan.form().or) {
+        let others = plan.form().or.iter();
+        let others = others.filter(|other| plan.is_signed_by(other, source.body));
+        for template in iter::once(template).chain(others) {
             let derived = match template.derives() {
                 true => template.derive(source)?,
                 false => Vec::new(),

@@ -19,7 +19,7 @@ impl Verifier {
         body: &[u8],
     ) -> Result<(), Reason> {
         if !message.covers_body() {
-            return match body.is_empty() || plan.lets_unsigned_bodies_in() {
+            return match plan.is_signed_by(message, body) {
                 true => Ok(()),
                 false => Err(Reason::UnsignedBody),
             };

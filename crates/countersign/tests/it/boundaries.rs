@@ -137,6 +137,31 @@ fn a_url_is_no_body_however_its_port_is_written() {
 }
 
 #[test]
+fn what_counts_as_well_lets_no_body_in_that_it_does_not_sign() {
+    let text = r#"
+        name = "acme"
+        sign = [{ methods = ["POST"], message = "{body}" }, { methods = ["GET"], message = "{url}" }]
+        or = ["{url:no-port}"]
+        signature = { from = "header:X-Acme", encoding = "hex" }
+        rules = [{ digest = "hmac-sha256" }]
+    "#;
+    let scheme: Scheme = toml::from_str(text).unwrap();
+    let verifier = Verifier::new(&scheme, &ring(&[SECRET])).unwrap();
+    let mut sent = Sent::bare(Method::GET, "/in", b"");
+    sent.sign(&Signer::new(&scheme, &ring(&[SECRET])).unwrap());
+    assert_eq!(sent.reason(&verifier), None);
+
+    sent.method = Method::POST;
+    assert_eq!(sent.reason(&verifier), None, "there is nothing to forge");
+    sent.body = b"forged".into();
+    assert_eq!(sent.reason(&verifier), Some(Reason::BadSignature));
+    let lax = text.replace("name =", "unsigned-body = \"Only the URL counts.\"\nname =");
+    let lax: Scheme = toml::from_str(&lax).unwrap();
+    let lax = Verifier::new(&lax, &ring(&[SECRET])).unwrap();
+    assert_eq!(sent.reason(&lax), None, "the scheme says why");
+}
+
+#[test]
 fn an_object_is_no_array_of_one() {
     let text = r#"
         name = "first"
