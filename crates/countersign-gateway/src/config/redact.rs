@@ -220,7 +220,6 @@ impl<'t> Reader<'t> {
             '{' => self.list('}', |reader| reader.pair(table.under(key), depth + 1)),
             quote => {
                 let start = self.at;
-                // A word without quotes is no value: perhaps one that lost its key.
                 let quoted = matches!(quote, '"' | '\'');
                 let value = match quote {
                     '"' | '\'' => self.string()?,
@@ -237,8 +236,7 @@ impl<'t> Reader<'t> {
                     return None;
                 }
                 let word = self.text.get(value.clone()).unwrap_or_default();
-                let is_value = quoted || !word.starts_with(char::is_alphabetic);
-                if table.shows(key) && (is_value || matches!(word, "true" | "false")) {
+                if table.shows(key) && (quoted || is_plain(word)) {
                     self.hide(secret_part(key, self.text, value));
                 } else {
                     self.hide(value);
@@ -339,6 +337,15 @@ impl<'t> Reader<'t> {
             self.hidden.push(range);
         }
     }
+}
+
+/// Whether a word without quotes is a value, or nearly one: another may be a text that lost its key and its quotes.
+fn is_plain(word: &str) -> bool {
+    let is_part =
+        |c: char| c.is_ascii_digit() || matches!(c, '_' | '+' | '-' | '.' | ':' | 'T' | 'Z');
+    // `timeout = 10s`
+    let lacks_quotes = word.len() <= 6 && word.starts_with(|c: char| c.is_ascii_digit());
+    matches!(word, "true" | "false") || word.chars().all(is_part) || lacks_quotes
 }
 
 /// What of a harmless value must not be shown all the same: credentials can stand anywhere in a URL.

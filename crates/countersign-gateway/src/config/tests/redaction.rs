@@ -67,6 +67,29 @@ fn a_file_in_order_shows_none_either() {
 }
 
 #[test]
+fn a_word_that_lost_its_quotes_is_shown_only_where_it_is_a_number_a_time_or_short() {
+    for (word, shown) in [
+        ("10s", true),
+        ("86_400", true),
+        ("-1.5", true),
+        ("2026-01-01T00:00:00Z", true),
+        ("true", true),
+        (".hunter2-hunter2-hunter2", false),
+        ("-hunter2-hunter2-hunter2", false),
+        ("2hunter2-hunter2-hunter2", false),
+        ("hunter2", false),
+    ] {
+        let line = format!("timeout = {word}");
+
+        let error = parse(&format!("[delivery]\n{line}\n")).unwrap_err();
+
+        let error = error.to_string();
+
+        assert_eq!(error.contains(&line), shown, "{error}");
+    }
+}
+
+#[test]
 fn a_file_cut_off_anywhere_shows_no_secret() {
     for (end, _) in FULL.char_indices() {
         shows_nothing(&FULL[..end]);
