@@ -172,9 +172,10 @@ impl Template {
         self.parts.contains(part)
     }
 
-    /// Whether the secret stands before everything else, where a plain hash can be lengthened.
-    pub(crate) fn begins_with_secret(&self) -> bool {
-        matches!(self.parts.first(), Some(Part::Secret))
+    /// Whether the secret stands before everything else and the body is what a plain hash can be lengthened to: whoever
+    /// lengthens one without its secret has to begin with a byte that goes on from no text.
+    pub(crate) fn may_be_lengthened(&self, body: &[u8]) -> bool {
+        matches!(self.parts.first(), Some(Part::Secret)) && str::from_utf8(body).is_err()
     }
 
     /// Whether the body is part of the message.

@@ -295,7 +295,9 @@ impl Verifier {
         };
         let mut outcome = Err(Reason::BadSignature);
         let others = plan.form().or.iter();
-        let others = others.filter(|other| plan.is_signed_by(other, source.body));
+        let others = others.filter(|other| {
+            plan.is_signed_by(other, source.body) && !other.may_be_lengthened(source.body)
+        });
         for template in iter::once(template).chain(others) {
             let derived = match template.derives() {
                 true => template.derive(source)?,

@@ -166,7 +166,7 @@ impl Way {
                 reason,
             },
         };
-        if template.begins_with_secret() && str::from_utf8(source.body).is_err() {
+        if template.may_be_lengthened(source.body) {
             return Err(unfit(Reason::MalformedBody));
         }
         let derived = template.derive(&source).map_err(unfit)?;

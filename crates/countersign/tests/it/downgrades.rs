@@ -51,6 +51,29 @@ fn a_plain_hash_is_not_lengthened() {
 }
 
 #[test]
+fn a_plain_hash_that_counts_as_well_is_not_lengthened_either() {
+    let text = r#"
+        name = "acme"
+        sign = "{body}{secret}"
+        or = ["{secret}{body}"]
+        signature = { from = "header:X-Acme", encoding = "hex" }
+        rules = [{ digest = "sha256" }]
+    "#;
+    let scheme: Scheme = toml::from_str(text).unwrap();
+    let verifier = Verifier::new(&scheme, &ring(&[SECRET])).unwrap();
+
+    for (body, reason) in [
+        (b"{}".as_slice(), None),
+        (b"{}\x80\x00\x01\x20&evil=1", Some(Reason::BadSignature)),
+    ] {
+        let mut sent = untimed(body);
+        sent.set("x-acme", digest_of(&[SECRET.as_bytes(), body]));
+
+        assert_eq!(sent.reason(&verifier), reason);
+    }
+}
+
+#[test]
 fn a_short_secret_stays_short_when_it_is_hashed_into_a_key() {
     let weak = Verifier::new(&preset("braintree"), &ring(&["short"]));
 
